@@ -1,0 +1,1 @@
+"""EdgeKit: edge inference for embedded devices."""

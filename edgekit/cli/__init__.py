@@ -1,0 +1,121 @@
+"""The `edgekit` command: finds its commands among the entry points, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import click
+
+from edgekit import plugins
+from edgekit._version import __version__
+from edgekit.errors import EdgeKitError
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@dataclass(slots=True)
+class State:
+    """What holds for one call of the command."""
+
+    debug: bool = False
+
+
+def _set_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    state = context.find_root().obj
+    if value and isinstance(state, State):
+        state.debug = True
+
+
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_set_debug, is_eager=True,
+    help="Show tracebacks and the logs of the libraries underneath.",
+)
+
+
+def examples(text: str) -> str:
+    """An epilog that click prints as it stands: one example a line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line.strip()}" for line in text.strip().splitlines())
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(plugins.registered("edgekit.commands"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        try:
+            command = plugins.load("edgekit.commands", cmd_name)
+        except KeyError:
+            return None
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        names = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in names:
+            near = difflib.get_close_matches(args[0], names, n=1)
+            meant = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{meant} Commands: {', '.join(names)}.", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=_Commands,
+    epilog=examples("""
+        edgekit demo
+        edgekit convert model.keras -o model.tflite --calibration photos/
+        edgekit run model.tflite photos/
+    """),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="edgekit")
+@debug_option
+def cli() -> None:
+    """Convert trained Keras models to int8 TFLite, and run them on embedded devices."""
+
+
+def _show(error: EdgeKitError) -> None:
+    click.secho("Error: ", fg="red", nl=False, err=True)
+    click.echo(str(error), err=True)
+
+
+def _execute(arguments: Sequence[str], state: State) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        outcome: Any = cli.main(list(arguments), prog_name="edgekit", standalone_mode=False, obj=state)
+    except EdgeKitError as error:
+        if state.debug:
+            traceback.print_exc()
+        _show(error)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`, say) has left: nothing more can be said to it, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:
+        if state.debug:
+            traceback.print_exc()
+        click.echo(
+            f"Error: EdgeKit failed in a way that it should not: {type(error).__name__}: {error}\n"
+            "Run the same command with --debug for the traceback, and please report it.", err=True,
+        )
+        return 1
+    return outcome if isinstance(outcome, int) else 0
+
+
+def main() -> NoReturn:
+    """Entry point of the installed `edgekit` command."""
+    sys.exit(_execute(sys.argv[1:], State()))

@@ -1,0 +1,71 @@
+"""What a model file says of itself, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Channels = Literal["rgb", "bgr", "gray"]
+ResizeRule = Literal["stretch", "letterbox", "crop"]
+Content = Literal["image", "features", "audio", "unknown"]
+Origin = Literal["none", "tflite", "edgekit", "ultralytics"]
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """How a pixel becomes what the network was trained on: `(pixel - mean) / std`, pixel 0 to 255.
+
+    One value for all channels or one a channel, in the order in which the network takes them.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InputMetadata:
+    """One input tensor, in the order of the graph's inputs."""
+
+    name: str = ""
+    description: str = ""
+    content: Content = "unknown"
+    channels: Channels | None = None
+    """Order of the colours that the network takes; None where nobody said."""
+    normalization: Normalization | None = None
+    resize: ResizeRule | None = None
+    """How a picture of another shape is brought to the network's; None where nobody said."""
+    minimum: tuple[float, ...] = ()
+    """Smallest real values seen in calibration or training (one, or one a channel)."""
+    maximum: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMetadata:
+    """One output tensor, in the order of the graph's outputs."""
+
+    name: str = ""
+    description: str = ""
+    labels: tuple[str, ...] = ()
+    """Class names, index by index; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """All that a file says of its model. Empty fields are what it does not say."""
+
+    name: str = ""
+    description: str = ""
+    version: str = ""
+    author: str = ""
+    license: str = ""
+    inputs: tuple[InputMetadata, ...] = ()
+    outputs: tuple[OutputMetadata, ...] = ()
+    task: str | None = None
+    target: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """JSON-like: source file and its SHA-256, versions, precision, calibration summary."""
+    origin: Origin = "none"
+    """Whose format was found (the richest one wins). Ignored when writing."""
+    files: tuple[str, ...] = ()
+    """Names in the file's archive, as found. Ignored when writing."""
