@@ -1,0 +1,47 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from edgekit.errors import OutputError
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether its result can be written.
+
+    Raises:
+        OutputError: the folder is missing or not writable, or `path` is a folder.
+    """
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder", hint="Name a file, such as model.tflite.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write to a file beside it, then rename: a reader, or a crash, never sees half of it.
+
+    Raises:
+        OutputError: the folder is not writable, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"cannot write {path}: {error.strerror or error}", hint="Name another place with -o.")

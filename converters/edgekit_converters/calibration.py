@@ -1,0 +1,272 @@
+"""Calibration data: samples that show the converter which values each tensor takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.errors import DataError, MissingFileError
+from edgekit.images import list_images, read_image
+from edgekit.metadata import Normalization
+from edgekit.normalization import NAMED
+from edgekit.preprocess import ImagePreprocessor, ImageSpec
+from edgekit.tables import ARRAY_SUFFIXES, TEXT_SUFFIXES, read_arrays, read_rows
+from edgekit_converters.events import OnProgress, Progress
+from edgekit_converters.options import Options
+from edgekit_converters.specs import InputSpec, is_image_shape
+
+FEW_SAMPLES = 10
+"""Below this many, ranges are poorly known: ResNets lost 10 dB with 1 sample and nothing with 50."""
+PIXEL_NORMALIZATION = NAMED["0..255"]
+_ACCEPTED = "Calibration takes a folder of pictures, an .npz or .npy file, or a .csv of numbers."
+
+Sample = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Samples ready to be fed.
+
+    Attributes:
+        samples: Arrays by input name, each of the input's shape with the batch of 1 in front and of its type.
+        pictures: Whether they came from pictures (pixels), so that the device has to prepare pictures alike.
+        normalization: How pixels become what the network takes, as used or as seen in the values; None where
+            nothing says.
+        summary: For the metadata and the report: kind, name and number of samples, values seen by input.
+        warnings: What was skipped, or is doubtful.
+    """
+
+    samples: Sequence[Sample]
+    pictures: bool
+    normalization: Normalization | None
+    summary: dict[str, Any]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def check_calibration(path: Path) -> None:
+    """Refuse, before TensorFlow is loaded, what cannot be calibration data.
+
+    Raises:
+        MissingFileError: nothing is there.
+        DataError: it is of no kind that is taken, or a folder without pictures.
+    """
+    if not path.exists():
+        raise MissingFileError(f"no such calibration data: {path}", hint=_ACCEPTED)
+    if path.is_dir():
+        list_images(path)
+    elif path.suffix.lower() not in (*TEXT_SUFFIXES, *ARRAY_SUFFIXES):
+        raise DataError(f"calibration data {path} is of no kind that EdgeKit reads", hint=_ACCEPTED)
+
+
+def load_calibration(
+    path: Path, name: str, inputs: Sequence[InputSpec], options: Options, report: OnProgress
+) -> Calibration:
+    """Read calibration data for a model's inputs, `options.samples` of it at most, evenly spread.
+
+    Args:
+        path: A folder of pictures (subfolders too), a `.csv`, `.npy` or `.npz` file.
+        name: What the user calls it.
+        inputs: The model's inputs.
+        options: Normalization, colours and resizing of pictures, and how many samples.
+        report: Told of the progress.
+
+    Raises:
+        DataError: the data does not fit the inputs, holds NaN or infinity, or never changes.
+    """
+    if path.is_dir():
+        calibration = _from_pictures(path, name, inputs, options, report)
+    else:
+        calibration = _from_arrays(_arrays(path, inputs), name, inputs, options)
+    _refuse_constant(calibration.samples, name)
+    count = len(calibration.samples)
+    if count < FEW_SAMPLES:
+        few = f"only {count} calibration sample{'s' * (count > 1)}: ranges will be rough; 50 or more are better"
+        return Calibration(
+            calibration.samples, calibration.pictures, calibration.normalization, calibration.summary,
+            (*calibration.warnings, few),
+        )
+    return calibration
+
+
+def picture_preprocessor(spec: InputSpec, options: Options) -> ImagePreprocessor:
+    """What turns a picture into the float values of an input, just as the device will."""
+    _, height, width, depth = spec.shape
+    return ImagePreprocessor(
+        ImageSpec(
+            height, width, "gray" if depth == 1 else options.channels, spec.dtype,
+            normalization=options.normalization or PIXEL_NORMALIZATION, resize=options.resize,
+        )
+    )
+
+
+def _from_pictures(
+    folder: Path, name: str, inputs: Sequence[InputSpec], options: Options, report: OnProgress
+) -> Calibration:
+    spec = _only_picture_input(inputs, folder)
+    prepare = picture_preprocessor(spec, options)
+    chosen = spread(list_images(folder), options.samples)
+    samples: list[Sample] = []
+    skipped: list[str] = []
+    for done, file in enumerate(chosen, 1):
+        report(Progress("reading calibration pictures", done, len(chosen)))
+        try:
+            samples.append({spec.name: prepare(read_image(file), "bgr").copy()})
+        except DataError as error:
+            skipped.append(f"skipped {error.message}")
+    if not samples:
+        raise DataError(f"none of the {len(chosen)} pictures in {folder} can be read", hint=skipped[0])
+    summary = _summary("pictures", name, samples)
+    return Calibration(samples, True, options.normalization or PIXEL_NORMALIZATION, summary, tuple(skipped))
+
+
+def _only_picture_input(inputs: Sequence[InputSpec], folder: Path) -> InputSpec:
+    if len(inputs) > 1:
+        names = ", ".join(spec.name for spec in inputs)
+        raise DataError(
+            f"a folder of pictures cannot calibrate a model with {len(inputs)} inputs ({names})",
+            hint=f"Give an .npz with one array for each, by name: {names}.",
+        )
+    if not is_image_shape(inputs[0].shape):
+        raise DataError(
+            f"{folder} holds pictures, and the model's input '{inputs[0].name}' of shape {inputs[0].shape} is none",
+            hint="Give a .csv of numbers or an .npz.",
+        )
+    return inputs[0]
+
+
+def _arrays(path: Path, inputs: Sequence[InputSpec]) -> dict[str, NDArray[Any]]:
+    if path.suffix.lower() not in TEXT_SUFFIXES:
+        return read_arrays(path)
+    if len(inputs) > 1:
+        raise DataError(
+            f"{path} cannot calibrate a model with {len(inputs)} inputs",
+            hint=f"Give an .npz with one array for each, by name: {', '.join(s.name for s in inputs)}.",
+        )
+    return {inputs[0].name: read_rows(path, int(np.prod(inputs[0].shape)))}
+
+
+def _from_arrays(
+    arrays: Mapping[str, NDArray[Any]], name: str, inputs: Sequence[InputSpec], options: Options
+) -> Calibration:
+    chosen = _match(arrays, name, inputs)
+    counts = {spec.name: len(chosen[spec.name]) for spec in inputs}
+    if len(set(counts.values())) > 1:
+        raise DataError(f"{name} holds different numbers of samples: {counts}")
+    if not next(iter(counts.values())):
+        raise DataError(f"{name} holds no samples")
+    pictures = len(inputs) == 1 and chosen[inputs[0].name].dtype == np.uint8 and is_image_shape(inputs[0].shape)
+    indices = spread(range(next(iter(counts.values()))), options.samples)
+    columns = {spec.name: _feedable(chosen[spec.name][indices], spec, name, options) for spec in inputs}
+    samples = [{key: column[i : i + 1] for key, column in columns.items()} for i in range(len(indices))]
+    normalization, warnings = options.normalization, tuple[str, ...]()
+    if pictures:
+        normalization = normalization or PIXEL_NORMALIZATION
+    elif len(inputs) == 1 and is_image_shape(inputs[0].shape):
+        normalization, warnings = _seen_normalization(columns[inputs[0].name], options, name)
+    return Calibration(samples, pictures, normalization, _summary("arrays", name, samples), warnings)
+
+
+def _match(
+    arrays: Mapping[str, NDArray[Any]], name: str, inputs: Sequence[InputSpec]
+) -> dict[str, NDArray[Any]]:
+    """The array for each input: by name, or for a single input the one that fits its shape."""
+    if all(spec.name in arrays for spec in inputs):
+        found = {spec.name: arrays[spec.name] for spec in inputs}
+    elif len(inputs) > 1:
+        missing = [spec.name for spec in inputs if spec.name not in arrays]
+        raise DataError(
+            f"{name} has no array for input {', '.join(missing)}; it holds {', '.join(sorted(arrays))}",
+            hint="Name the arrays as the model's inputs.",
+        )
+    else:
+        found = {inputs[0].name: _fitting(arrays, name, inputs[0])}
+    return {spec.name: _shaped(found[spec.name], spec, name) for spec in inputs}
+
+
+def _fitting(arrays: Mapping[str, NDArray[Any]], name: str, spec: InputSpec) -> NDArray[Any]:
+    fitting = [key for key, array in arrays.items() if _fits(array, spec)]
+    for key in ("x", *fitting[:1] * (len(fitting) == 1), *list(arrays)[:1] * (len(arrays) == 1)):
+        if key in arrays:
+            return arrays[key]
+    raise DataError(
+        f"{name} holds {', '.join(f'{key} {array.shape}' for key, array in sorted(arrays.items()))}, "
+        f"and it is not clear which is for input '{spec.name}' of shape {spec.shape}",
+        hint=f"Name that array '{spec.name}' or 'x'.",
+    )
+
+
+def _fits(array: NDArray[Any], spec: InputSpec) -> bool:
+    return _squeezed(array.shape[1:]) == _squeezed(spec.shape[1:]) and array.dtype.kind in "buif"
+
+
+def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def _shaped(array: NDArray[Any], spec: InputSpec, name: str) -> NDArray[Any]:
+    """The array with the input's shape behind its first dimension; dimensions of 1 may come or go."""
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{name} holds {array.dtype} for input '{spec.name}', where numbers are wanted")
+    if array.ndim and _squeezed(array.shape[1:]) == _squeezed(spec.shape[1:]):
+        return array.reshape(len(array), *spec.shape[1:])
+    if array.ndim > 1 and _squeezed(array.shape[2:]) == _squeezed(spec.shape[1:]):
+        return array.reshape(-1, *spec.shape[1:])  # batches of samples
+    wanted = ", ".join(str(size) for size in spec.shape[1:])
+    raise DataError(
+        f"{name} has the shape {array.shape}, and the model's input '{spec.name}' takes (samples, {wanted})",
+        hint="Bring the samples to that shape.",
+    )
+
+
+def _feedable(array: NDArray[Any], spec: InputSpec, name: str, options: Options) -> NDArray[Any]:
+    """uint8 pictures through the device's preprocessing; everything else as the numbers that it is."""
+    if array.dtype == np.uint8 and is_image_shape(spec.shape) and spec.dtype.startswith("float"):
+        prepare = picture_preprocessor(spec, options)
+        return np.concatenate([prepare(picture).copy() for picture in array])
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        sample = int(np.argwhere(~np.isfinite(array))[0][0])
+        raise DataError(f"{name} holds NaN or infinity, first in sample {sample}", hint="Clean the data first.")
+    return array.astype(spec.dtype)
+
+
+def _seen_normalization(
+    values: NDArray[Any], options: Options, name: str
+) -> tuple[Normalization | None, tuple[str, ...]]:
+    """Float pictures are normalized already: what was done to them shows in their range."""
+    if options.normalization:
+        return options.normalization, ()
+    low, high = float(values.min()), float(values.max())
+    for text, (smallest, largest) in {"0..1": (0, 1), "-1..1": (-1, 1), "0..255": (0, 255)}.items():
+        if smallest <= low and high <= largest:
+            note = f"the values of {name} lie within {text}: that is what the device will bring pixels to"
+            return NAMED[text], (f"{note} (say otherwise with normalize)",)
+    return None, (f"the values of {name} lie in {low:.4g}..{high:.4g}: the file cannot say how to normalize pixels",)
+
+
+def _summary(kind: str, name: str, samples: Sequence[Sample]) -> dict[str, Any]:
+    ranges = {
+        key: [float(min(s[key].min() for s in samples)), float(max(s[key].max() for s in samples))]
+        for key in samples[0]
+    }
+    return {"kind": kind, "source": Path(name).name, "samples": len(samples), "ranges": ranges}
+
+
+def _refuse_constant(samples: Sequence[Sample], name: str) -> None:
+    for key in samples[0]:
+        low, high = min(s[key].min() for s in samples), max(s[key].max() for s in samples)
+        if low == high:
+            raise DataError(
+                f"the calibration data {name} never changes: input '{key}' is {low:g} throughout",
+                hint="Give samples such as the model will see.",
+            )
+
+
+def spread(items: Sequence[Any], most: int) -> list[Any]:
+    """`most` of the items at most, evenly spread from the first to the last."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
+    return [items[index] for index in chosen]

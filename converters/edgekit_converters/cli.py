@@ -1,0 +1,135 @@
+"""`edgekit convert`."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli import debug_option, examples
+from edgekit.normalization import FORMS
+from edgekit_converters import DEFAULT_SAMPLES, convert
+from edgekit_converters.events import Progress
+from edgekit_converters.options import IO_TYPES, ORDERS, PRECISIONS, RESIZE_RULES, TASKS
+from edgekit_converters.outcome import Conversion
+from edgekit_devices.targets import TARGETS
+
+REFRESH_SECONDS = 0.1
+KILO = 1000
+CLEAR_LINE = "\r\x1b[K"
+
+
+@click.command(
+    "convert",
+    epilog=examples("""
+        edgekit convert model.keras --calibration photos/ --labels labels.txt
+        edgekit convert model.h5 -o out.tflite --calibration data.npz --normalize 0..1
+        edgekit convert saved_model/ --calibration rows.csv --io float32
+        edgekit convert model.keras --target coral --calibration photos/
+        edgekit convert model.keras --precision float16
+    """),
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="File to write  [default: the model's name with .tflite, in this folder]")
+@click.option("--calibration", type=click.Path(path_type=Path), metavar="PATH",
+              help="What the model will see: a folder of pictures (subfolders too), an .npz, .npy or .csv file. "
+                   "Needed for int8.")
+@click.option("--samples", type=click.IntRange(min=1), default=DEFAULT_SAMPLES, show_default=True,
+              help="Calibration samples used at most, evenly spread over the data.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="int8", show_default=True,
+              help="What is quantized: weights and activations (int8), weights (dynamic), or nothing.")
+@click.option("--io", type=click.Choice(IO_TYPES), default=None,
+              help="Type of input and output tensors.  [default: int8 for an int8 model, else float32]")
+@click.option("--target", type=click.Choice(sorted(TARGETS)), default="cpu", show_default=True,
+              help="What the file will run on.")
+@click.option("--labels", type=click.Path(path_type=Path), metavar="FILE",
+              help="Class names, one a line, to carry in the file.")
+@click.option("--task", type=click.Choice(TASKS), default=None,
+              help="What the runtime makes of the outputs.  [default: what the last layer suggests]")
+@click.option("--normalize", metavar="RANGE", default=None,
+              help=f"What pixels become before they reach the model. {FORMS}  [default: 0..255]")
+@click.option("--channels", type=click.Choice(ORDERS), default="rgb", show_default=True,
+              help="Order of colours that the model was trained on.")
+@click.option("--resize", type=click.Choice(RESIZE_RULES), default="stretch", show_default=True,
+              help="How pictures are brought to the model's size.")
+@click.option("--description", default="", help="A sentence for the file's metadata.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@debug_option
+def convert_command(model: Path, output: Path | None, as_json: bool, **options: Any) -> None:
+    """Convert a trained Keras MODEL (.keras, .h5 or a SavedModel folder) to a TFLite file.
+
+    The result is int8 by default, with a batch of 1, and carries its labels and preprocessing with it. Its
+    outputs are compared with the float model's on the calibration samples.
+    """
+    debug = bool(click.get_current_context().find_root().obj.debug)
+    display = _Display(sys.stderr.isatty() and not debug)
+    try:
+        conversion = convert(model, output, progress=display.show, debug=debug, **options)
+    finally:
+        display.clear()
+    for warning in conversion.warnings:
+        click.secho("Warning: ", fg="yellow", nl=False, err=True)
+        click.echo(warning, err=True)
+    click.echo(json.dumps(conversion.to_dict(), indent=2) if as_json else describe(conversion))
+
+
+class _Display:
+    """One line on the terminal that says what is being done; nothing where there is no terminal."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self._stage, self._shown = "", 0.0
+
+    def show(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if not self._enabled or (progress.stage == self._stage and now - self._shown < REFRESH_SECONDS):
+            return
+        self._stage, self._shown = progress.stage, now
+        count = f" {progress.done}/{progress.total}" if progress.total else ""
+        sys.stderr.write(f"{CLEAR_LINE}{progress.stage}{count} …")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self._enabled:
+            sys.stderr.write(CLEAR_LINE)
+            sys.stderr.flush()
+
+
+def describe(conversion: Conversion) -> str:
+    """A conversion in a few lines for a person."""
+    was = f" (was {_size(conversion.source_size)})" if conversion.source_size else ""
+    count = sum(conversion.operations.values())
+    lines = [
+        f"{conversion.path}  {_size(conversion.size)}{was}, {conversion.precision}, {count} operations, "
+        f"{conversion.seconds:.1f} s",
+        *(f"  input        {t.name}  {t.dtype} {list(t.shape)}" for t in conversion.inputs),
+        *(f"  output       {t.name}  {t.dtype} {list(t.shape)}" for t in conversion.outputs),
+        f"  task         {conversion.task}" + (f", {conversion.labels} labels" if conversion.labels else ""),
+    ]
+    if conversion.calibration:
+        lines.append(f"  calibration  {conversion.calibration['samples']} samples of {conversion.calibration['source']}")
+    if conversion.agreement:
+        lines.append(f"  accuracy     {_agreement(conversion)}")
+    example = "PICTURE" if len(conversion.inputs[0].shape) == 4 else "rows.csv"
+    return "\n".join([*lines, f"Next: edgekit run {conversion.path} {example}"])
+
+
+def _agreement(conversion: Conversion) -> str:
+    agreement = conversion.agreement
+    if agreement is None:
+        return ""
+    noise = f"{agreement.sqnr_db:.1f} dB SQNR" if math.isfinite(agreement.sqnr_db) else "equal"
+    same = "" if agreement.same_class is None else f", same class in {agreement.same_class:.1%}"
+    return f"{noise}{same} against the float model on {agreement.samples} calibration samples"
+
+
+def _size(count: int) -> str:
+    if count < KILO:
+        return f"{count} B"
+    return f"{count / KILO:.1f} kB" if count < KILO**2 else f"{count / KILO**2:.1f} MB"

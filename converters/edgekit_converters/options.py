@@ -1,0 +1,91 @@
+"""What was asked of a conversion, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from edgekit.errors import UsageError
+from edgekit.metadata import Normalization
+from edgekit.metadata.types import ResizeRule
+from edgekit_devices.targets import TARGETS
+
+Precision = Literal["int8", "float16", "dynamic", "float32"]
+Io = Literal["int8", "uint8", "float32"]
+Task = Literal["classification", "values"]
+Order = Literal["rgb", "bgr"]
+
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+IO_TYPES: tuple[str, ...] = get_args(Io)
+TASKS: tuple[str, ...] = get_args(Task)
+ORDERS: tuple[str, ...] = get_args(Order)
+RESIZE_RULES: tuple[str, ...] = get_args(ResizeRule)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One conversion's settings; `checked` builds a valid one."""
+
+    precision: str
+    io: str
+    target: str
+    samples: int
+    task: str | None
+    labels: tuple[str, ...]
+    normalization: Normalization | None
+    channels: Order
+    resize: ResizeRule
+    description: str
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether activations are quantized, which takes calibration data."""
+        return self.precision == "int8"
+
+
+def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
+    """`value`, where it is allowed.
+
+    Raises:
+        UsageError: it is not; the message lists what is.
+    """
+    if value in allowed:
+        return value
+    near = difflib.get_close_matches(value, allowed, n=1)
+    meant = f" Did you mean '{near[0]}'?" if near else ""
+    raise UsageError(f"{option} cannot be '{value}'.{meant}", hint=f"Valid: {', '.join(allowed)}.")
+
+
+def choose_io(precision: str, io: str | None) -> str:
+    """The type of inputs and outputs: as asked, else what goes with the precision.
+
+    Raises:
+        UsageError: integer tensors asked of a model that keeps its activations in float.
+    """
+    if io is None:
+        return "int8" if precision == "int8" else "float32"
+    one_of("io", io, IO_TYPES)
+    if precision != "int8" and io != "float32":
+        raise UsageError(
+            f"io '{io}' goes with precision 'int8' only: a {precision} model takes and gives float32",
+            hint="Leave io out, or choose precision 'int8'.",
+        )
+    return io
+
+
+def check_target(target: str, precision: str, io: str) -> None:
+    """Refuse what the target cannot run.
+
+    Raises:
+        UsageError: the target is unknown, or does not take the precision or the io type.
+    """
+    profile = TARGETS[one_of("target", target, sorted(TARGETS))]
+    if precision not in profile.precisions:
+        raise UsageError(
+            f"target '{target}' does not run precision '{precision}'",
+            hint=f"It runs: {', '.join(profile.precisions)}.",
+        )
+    if io not in profile.io:
+        raise UsageError(f"target '{target}' does not take io '{io}'", hint=f"It takes: {', '.join(profile.io)}.")

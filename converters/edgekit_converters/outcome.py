@@ -1,0 +1,80 @@
+"""What a conversion gives back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How the finished model's outputs agree with the float model's, on calibration samples.
+
+    Attributes:
+        samples: How many samples were compared.
+        sqnr_db: Signal to quantization noise of all outputs together, 10·log10(Σf² / Σ(f-q)²), in decibels;
+            infinite where both are equal.
+        same_class: Share of samples with the same best class, 0 to 1; None unless the model classifies.
+    """
+
+    samples: int
+    sqnr_db: float
+    same_class: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSummary:
+    """An input or output of the finished model: name, type and shape, the batch of 1 in front."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A finished conversion.
+
+    Attributes:
+        path: The file that was written.
+        size: Its size in bytes; `source_size` is that of what it was made from (0 for a model in memory).
+        precision: int8, float16, dynamic or float32.
+        target: What it was converted for.
+        task: What the runtime will make of its outputs.
+        inputs: Input tensors in the order of the graph; `outputs` alike.
+        operations: How often each operation occurs.
+        labels: How many class names it carries.
+        calibration: What the ranges were measured on; empty where nothing was.
+        agreement: With the float model; None where there was no calibration data to compare on.
+        warnings: What the user should know, a sentence each.
+        seconds: How long it took.
+    """
+
+    path: Path
+    size: int
+    source_size: int
+    precision: str
+    target: str
+    task: str
+    inputs: tuple[TensorSummary, ...]
+    outputs: tuple[TensorSummary, ...]
+    operations: dict[str, int]
+    labels: int
+    calibration: dict[str, Any]
+    agreement: Agreement | None
+    warnings: tuple[str, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same, ready for JSON. An infinite `sqnr_db` (nothing differs) becomes null."""
+        facts = asdict(self)
+        facts["path"] = str(self.path)
+        facts["warnings"] = list(self.warnings)
+        facts["seconds"] = round(self.seconds, 2)
+        if self.agreement is not None:
+            facts["agreement"]["sqnr_db"] = (
+                round(self.agreement.sqnr_db, 2) if math.isfinite(self.agreement.sqnr_db) else None
+            )
+        return facts

@@ -1,0 +1,125 @@
+"""Runs the converter in a child process: TensorFlow can crash, and prints a great deal."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from edgekit import errors
+from edgekit.errors import ConversionError, EdgeKitError
+from edgekit_converters import events
+from edgekit_converters.events import OnProgress
+from edgekit_converters.keras_files import KerasFile
+from edgekit_converters.options import Options
+from edgekit_converters.outcome import Conversion
+
+JOB, RESULT, FAILURE, MODEL, LOG = "job.pickle", "result.pickle", "failure.pickle", "model.tflite", "log.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that the child is told.
+
+    Attributes:
+        source: The model: a checked file, or the folder of a frozen SavedModel made from a model in memory.
+        name: What the model is called in messages and metadata.
+        provenance: Where the model came from, for the metadata.
+        calibration: Path of the calibration data; None without any.
+        calibration_name: What the user called that data.
+        options: The settings.
+        folder: A folder of the job's own, for the files that pass between the processes.
+    """
+
+    source: KerasFile | Path
+    name: str
+    provenance: dict[str, object]
+    calibration: Path | None
+    calibration_name: str
+    options: Options
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of the child's, by the name of its class in `edgekit.errors`."""
+
+    kind: str
+    message: str
+    hint: str
+
+    def to_error(self) -> EdgeKitError:
+        """The error itself."""
+        kind = getattr(errors, self.kind, ConversionError)
+        error: EdgeKitError = kind(self.message, hint=self.hint)
+        return error
+
+
+def run(job: Job, report: OnProgress, *, debug: bool) -> Conversion:
+    """Do the job in a child and return what it made; the model lies at `job.folder / MODEL`.
+
+    Raises:
+        EdgeKitError: whatever the child found wrong.
+        ConversionError: the child died.
+    """
+    (job.folder / JOB).write_bytes(pickle.dumps(job))
+    code = _follow(job.folder, report, debug)
+    if (job.folder / FAILURE).exists():
+        failure: Failure = pickle.loads((job.folder / FAILURE).read_bytes())
+        raise failure.to_error()
+    if code != 0 or not (job.folder / RESULT).exists():
+        raise _died(job, code)
+    conversion: Conversion = pickle.loads((job.folder / RESULT).read_bytes())
+    return conversion
+
+
+def _follow(folder: Path, report: OnProgress, debug: bool) -> int:
+    """Start the child, pass its progress on until it ends, and return its exit code."""
+    reading, writing = os.pipe()
+    with open(reading, encoding="utf-8") as pipe, (folder / LOG).open("wb") as log:
+        child = _start(folder, writing, None if debug else log)
+        os.close(writing)
+        try:
+            for line in pipe:
+                report(events.parse(line))
+            return child.wait()
+        finally:
+            child.kill()
+            child.wait()
+
+
+def _start(folder: Path, pipe: int, log: IO[bytes] | None) -> subprocess.Popen[bytes]:
+    # -P: nothing in the working folder may stand in for a library. A session of its own: Ctrl-C reaches the
+    # parent alone, which ends the child.
+    command = [sys.executable, "-P", "-m", "edgekit_converters.worker", str(folder), str(pipe)]
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log or sys.stderr.fileno(), stderr=log, pass_fds=(pipe,),
+        env=_environment(debug=log is None), start_new_session=True,
+    )
+
+
+def _environment(*, debug: bool) -> dict[str, str]:
+    """Conversion is the same on every machine: no GPU, one backend, no hash seed of the day."""
+    wanted = {
+        "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONHASHSEED": "0",
+        "TF_CPP_MIN_LOG_LEVEL": "0" if debug else "2",
+    }
+    return {**{k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}, **wanted}
+
+
+def _died(job: Job, code: int) -> ConversionError:
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    recurrent = job.source.recurrent if isinstance(job.source, KerasFile) else ()
+    if recurrent:
+        names = ", ".join(str(layer) for layer in recurrent)
+        hint = f"TensorFlow's converter cannot convert recurrent layers as they are: {names}."
+    elif -code == signal.SIGKILL:
+        hint = "That is mostly for want of memory: free some, or lower --samples."
+    else:
+        hint = "Its log is shown with --debug."
+    return ConversionError(f"TensorFlow's converter {how} while converting {job.name}", hint=hint)

@@ -1,0 +1,50 @@
+"""The child process: `python -m edgekit_converters.worker FOLDER PIPE`. The only one that loads TensorFlow."""
+
+from __future__ import annotations
+
+import ctypes
+import pickle
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from edgekit.errors import EdgeKitError, MissingDependencyError
+from edgekit_converters import events
+from edgekit_converters.keras_files import INSTALL
+from edgekit_converters.process import FAILURE, JOB, RESULT, Failure, Job
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Do the job that lies in the folder, and leave a result or a failure there."""
+    folder, pipe = Path(sys.argv[1]), int(sys.argv[2])
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the parent
+    job: Job = pickle.loads((folder / JOB).read_bytes())
+    with open(pipe, "w", encoding="utf-8") as stream:
+        report = events.writer(stream)
+        report(events.Progress("starting TensorFlow"))
+        try:
+            from edgekit_converters.conversion import carry_out
+
+            conversion = carry_out(job, report)
+        except EdgeKitError as error:
+            traceback.print_exc()
+            _leave(folder, Failure(type(error).__name__, error.message, error.hint))
+            return 1
+        except ImportError as error:
+            traceback.print_exc()
+            message = f"conversion needs a library that cannot be imported: {error}"
+            _leave(folder, Failure(MissingDependencyError.__name__, message, INSTALL))
+            return 1
+    (folder / RESULT).write_bytes(pickle.dumps(conversion))
+    return 0
+
+
+def _leave(folder: Path, failure: Failure) -> None:
+    (folder / FAILURE).write_bytes(pickle.dumps(failure))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Real numbers and the integers that stand for them: `real = (quantized - zero_point) * scale`.
+
+The rule is TensorFlow Lite's, https://ai.google.dev/edge/litert/models/quantization_spec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The parameters of a tensor that has one scale for all its values.
+
+    Attributes:
+        scale: Size of one step in real units, above 0.
+        zero_point: The integer that stands for 0.0.
+    """
+
+    scale: float = 1.0
+    zero_point: int = 0
+
+
+def round_half_away(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The nearest whole numbers, halves away from zero, as C's `round` and so TFLite has it.
+
+    Adding 0.5 and truncating would be wrong for 0.49999997 (float32), whose sum rounds up to 1.
+    """
+    whole = np.trunc(values)
+    return np.where(np.abs(values - whole) >= HALF, whole + np.copysign(1.0, values), whole)
+
+
+def quantize(values: NDArray[np.floating], parameters: Scale, dtype: DTypeLike) -> NDArray[np.integer]:
+    """Real numbers to the integers nearest to them, clipped to what `dtype` holds.
+
+    Args:
+        values: Any shape, float32 or float64; the arithmetic keeps that precision. No NaN.
+        parameters: Scale and zero point of the tensor.
+        dtype: An integer type, such as int8.
+
+    Returns:
+        An array of the same shape.
+    """
+    limits = np.iinfo(np.dtype(dtype))
+    steps = round_half_away(values / values.dtype.type(parameters.scale)) + parameters.zero_point
+    return np.clip(steps, limits.min, limits.max).astype(dtype)
+
+
+def dequantize(values: NDArray[np.integer], parameters: Scale) -> NDArray[np.float32]:
+    """Integers to the real numbers that they stand for, float32, in the same shape."""
+    steps = values.astype(np.int32) - np.int32(parameters.zero_point)
+    return steps.astype(np.float32) * np.float32(parameters.scale)

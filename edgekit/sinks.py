@@ -1,0 +1,99 @@
+"""Where results go: JSON lines to the standard output or a file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from edgekit.errors import OutputError, UsageError
+from edgekit.results import Result
+
+STDOUT = "-"
+
+
+class Sink(Protocol):
+    """Takes results one by one; `close` is called once, at the end."""
+
+    def write(self, result: Result) -> None:
+        """Take one result, and pass it on before returning.
+
+        Raises:
+            OutputError: it could not be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        ...
+
+
+def open_sink(uri: str | os.PathLike[str]) -> Sink:
+    """Open a sink.
+
+    Args:
+        uri: `-` for the standard output, or the path of a `.jsonl` file, which is appended to. Its folder exists.
+
+    Raises:
+        UsageError: it is neither.
+        OutputError: the file cannot be opened for writing.
+    """
+    text = os.fspath(uri)
+    if text == STDOUT:
+        return StdoutSink()
+    if Path(text).suffix.lower() == ".jsonl":
+        return JsonLinesSink(text)
+    raise UsageError(f"no sink '{text}'", hint="Sinks: - (the standard output), FILE.jsonl (JSON lines).")
+
+
+class StdoutSink:
+    """JSON lines on the standard output, each there before the next sample is taken."""
+
+    def write(self, result: Result) -> None:
+        """Print one line."""
+        try:
+            sys.stdout.write(result.to_json() + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise  # the reader has gone, which is no failure to write
+        except OSError as error:
+            raise _failed("the standard output", error) from error
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class JsonLinesSink:
+    """JSON lines in a file. Each is one `write`, so that two programs may append to one file.
+
+    Raises:
+        OutputError: the file cannot be opened for writing.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise _failed(path, error) from error
+
+    def write(self, result: Result) -> None:
+        """Append one line."""
+        line = (result.to_json() + "\n").encode()
+        try:
+            written = os.write(self._file, line)
+        except OSError as error:
+            raise _failed(self.path, error) from error
+        if written != len(line):
+            raise OutputError(f"{self.path}: only {written} of {len(line)} bytes of a line could be written")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+
+def _failed(where: str, error: OSError) -> OutputError:
+    hint = "Make the folder first." if error.errno == errno.ENOENT else ""
+    return OutputError(f"{where} cannot be written: {error.strerror}", hint=hint)

@@ -1,0 +1,113 @@
+"""From what the user wrote to a source."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit import plugins
+from edgekit.errors import DataError, MissingFileError, UsageError
+from edgekit.images import IMAGE_SUFFIXES, is_picture, list_images
+from edgekit.sources.pictures import Pictures
+from edgekit.sources.rows import Rows
+from edgekit.sources.types import Problem, Sample, Source
+from edgekit.sources.video import VIDEO_SUFFIXES, Video
+from edgekit.tables import TABLE_SUFFIXES
+
+# Two letters at least, so that no drive letter is taken for one.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+(?=:)")
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Sources one after another, each with its own numbering."""
+
+    uri: str
+    sources: Sequence[Source]
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Where one of them does."""
+        return any(source.reads_ahead for source in self.sources)
+
+    def __iter__(self) -> Iterator[Sample | Problem]:
+        for source in self.sources:
+            yield from source
+
+
+def open_source(uri: str | os.PathLike[str], *, shape: tuple[int, ...] | None = None) -> Source:
+    """Find the source that a path or URI names. Files are opened when it is iterated.
+
+    Args:
+        uri: A picture, a folder of pictures, a glob pattern such as `photos/*.jpg`, a video, a `.csv`, `.npy` or
+            `.npz` file with one sample a row, or `SCHEME:…` for a source that an installed package registered
+            under the entry point group `edgekit.sources`.
+        shape: What the rows of a table are brought to; None leaves them as they are.
+
+    Raises:
+        MissingFileError: nothing is there.
+        UsageError: nobody registered the scheme, or the file is of no kind known.
+        DataError: a folder without pictures.
+    """
+    text = os.fspath(uri)
+    path = Path(text)
+    if path.is_dir():
+        return Pictures(text, list_images(path))
+    if path.exists():
+        return _open_file(text, shape)
+    scheme = _SCHEME.match(text)
+    if scheme:
+        return _open_plugin(scheme.group(), text)
+    if glob.has_magic(text):
+        return _open_pattern(text, shape)
+    raise MissingFileError(f"no such file or folder: {text}")
+
+
+def _open_file(text: str, shape: tuple[int, ...] | None) -> Source:
+    kind = _kind(Path(text))
+    if kind == "picture":
+        return Pictures(text, [Path(text)])
+    return Video(text) if kind == "video" else Rows(text, shape)
+
+
+def _kind(path: Path) -> str:
+    """By suffix, else by the first bytes."""
+    for kind, suffixes in (("picture", IMAGE_SUFFIXES), ("video", VIDEO_SUFFIXES), ("table", TABLE_SUFFIXES)):
+        if path.suffix.lower() in suffixes:
+            return kind
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(16)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    if is_picture(start):
+        return "picture"
+    known = " ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES + TABLE_SUFFIXES)
+    raise UsageError(f"{path} is of no kind that can be told from its name or content", hint=f"Known: {known}")
+
+
+def _open_pattern(pattern: str, shape: tuple[int, ...] | None) -> Source:
+    names = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
+    if not names:
+        raise MissingFileError(f"no file matches {pattern}")
+    paths = [Path(name) for name in names]
+    if all(path.suffix.lower() in IMAGE_SUFFIXES for path in paths):
+        return Pictures(pattern, paths)
+    return Chain(pattern, [_open_file(name, shape) for name in names])
+
+
+def _open_plugin(scheme: str, uri: str) -> Source:
+    try:
+        opened: Source = plugins.load("edgekit.sources", scheme)(uri)
+    except KeyError:
+        others = "".join(f" {name}:" for name in sorted(plugins.registered("edgekit.sources")))
+        raise UsageError(
+            f"no source '{scheme}:' ({uri})",
+            hint="Sources: a picture, a folder of pictures, a pattern such as 'photos/*.jpg', a video, a .csv, "
+            f".npy or .npz file{';' + others if others else ''}.",
+        ) from None
+    return opened

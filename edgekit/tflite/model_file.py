@@ -1,0 +1,215 @@
+"""What a `.tflite` file holds, as plain values: graphs, tensors, operators, signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.tflite.opcodes import EDGETPU_CUSTOM_OP
+
+FLOAT_TYPES = frozenset({"float32", "float16"})
+ACTIVATIONS = frozenset({"SOFTMAX", "LOGISTIC"})
+_SEEN_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """Real value = `scale * (q - zero_point)`, one pair for the tensor or one for each slice along `axis`."""
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of a graph.
+
+    Attributes:
+        index: Number within its graph, the one that the interpreter uses.
+        name: As in the file.
+        shape: Dimensions; -1 where the model leaves one open.
+        static_shape: Dimensions that the interpreter starts with; an open one is usually 1.
+        dtype: Element type as NumPy names it, such as `int8`.
+        quantization: None where the numbers are what they say.
+        constant: Whether its values lie in the file.
+        nbytes: Bytes of those values; 0 where it is not constant.
+        is_variable: Whether it keeps its values from one run to the next.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    static_shape: tuple[int, ...]
+    dtype: str
+    quantization: Quantization | None = None
+    constant: bool = False
+    nbytes: int = 0
+    is_variable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operation of a graph.
+
+    Attributes:
+        index: Place in execution order, from 0.
+        type: Such as `CONV_2D`; `CUSTOM` for one that TFLite does not define.
+        version: Version of the operator that the file asks for.
+        inputs: Tensor numbers; -1 for an optional input that is left out.
+        outputs: Tensor numbers.
+        custom_code: Name of a custom operator; else empty.
+    """
+
+    index: int
+    type: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    custom_code: str = ""
+
+    @property
+    def label(self) -> str:
+        """The type, or the name of a custom operator."""
+        return self.custom_code or self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """A graph; `inputs` and `outputs` are tensor numbers."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Names that the model's maker gave to inputs and outputs: tensor numbers by name."""
+
+    key: str
+    subgraph: int
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A named piece of metadata: where its bytes lie in the file."""
+
+    name: str
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A `.tflite` file, read without an interpreter.
+
+    Attributes:
+        path: Where it was read from; empty for bytes.
+        size: Bytes of the whole file.
+        flatbuffer_size: Bytes before the archive of associated files that may follow the model.
+        description: What its converter wrote, such as `MLIR Converted.`.
+        min_runtime_version: Oldest TensorFlow runtime that knows all operators; empty where not said.
+        subgraphs: The graphs; the first is the one that runs.
+        signatures: As in the file.
+        entries: Metadata entries by name and place.
+        external_data: Whether values lie behind the model at absolute positions, or in other files.
+    """
+
+    path: str
+    size: int
+    flatbuffer_size: int
+    description: str
+    min_runtime_version: str
+    subgraphs: tuple[Subgraph, ...]
+    signatures: tuple[Signature, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    external_data: bool = False
+
+    @property
+    def label(self) -> str:
+        """The file's name, for messages."""
+        return Path(self.path).name if self.path else "the model"
+
+    @property
+    def main(self) -> Subgraph:
+        """The graph that runs."""
+        return self.subgraphs[0]
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """Input tensors, in the graph's order."""
+        return tuple(self.main.tensors[index] for index in self.main.inputs)
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """Output tensors, in the graph's order."""
+        return tuple(self.main.tensors[index] for index in self.main.outputs)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names that users know: the signature's where there is one, else the tensors', tidied."""
+        signature = self._signature
+        return _names(self.inputs, signature.inputs if signature else {})
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names that users know: the signature's where there is one, else the tensors', tidied."""
+        signature = self._signature
+        return _names(self.outputs, signature.outputs if signature else {})
+
+    @property
+    def is_edgetpu(self) -> bool:
+        """Whether the Edge TPU compiler made it, so that nothing but an Edge TPU runs it."""
+        return any(
+            operator.custom_code == EDGETPU_CUSTOM_OP for graph in self.subgraphs for operator in graph.operators
+        )
+
+    @property
+    def float_tensors(self) -> tuple[str, ...]:
+        """Names of float tensors that are computed: none in a model that is quantized throughout."""
+        return tuple(
+            tensor.name for graph in self.subgraphs for tensor in graph.tensors
+            if tensor.dtype in FLOAT_TYPES and not tensor.constant
+        )
+
+    def final_activation(self, output: int = 0) -> str | None:
+        """`SOFTMAX` or `LOGISTIC` where that computes an output, else None.
+
+        Quantizing, dequantizing and reshaping after it do not count.
+
+        Args:
+            output: Place among the model's outputs, from 0.
+        """
+        producers = {index: operator for operator in self.main.operators for index in operator.outputs}
+        wanted = self.main.outputs[output]
+        for _ in self.main.operators:
+            operator = producers.get(wanted)
+            if operator is None or operator.type not in _SEEN_THROUGH or not operator.inputs:
+                break
+            wanted = operator.inputs[0]
+        operator = producers.get(wanted)
+        return operator.type if operator and operator.type in ACTIVATIONS else None
+
+    @property
+    def _signature(self) -> Signature | None:
+        """The main graph's signature; `serving_default` where it has several."""
+        of_main = [signature for signature in self.signatures if signature.subgraph == 0]
+        return min(of_main, key=lambda signature: signature.key != "serving_default", default=None)
+
+
+def _names(tensors: Sequence[Tensor], known: Mapping[str, int]) -> tuple[str, ...]:
+    by_tensor = {index: name for name, index in known.items()}
+    names = tuple(by_tensor.get(tensor.index) or tidy_name(tensor.name) for tensor in tensors)
+    return names if len(set(names)) == len(names) else tuple(tensor.name for tensor in tensors)
+
+
+def tidy_name(name: str) -> str:
+    """A tensor's name without what TensorFlow put round it: `serving_default_image:0` becomes `image`."""
+    base, _, port = name.rpartition(":")
+    return (base if base and port.isdigit() else name).removeprefix("serving_default_")

@@ -1,0 +1,233 @@
+"""Reads a `.tflite` file without an interpreter, and refuses one that is damaged or cut short.
+
+Everything that the file refers to is followed once, with bounds checked: tflite-runtime, the interpreter of
+32-bit boards, dies of files that this refuses.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from edgekit.errors import MissingFileError, ModelFileError
+from edgekit.tflite.archive import find_archive
+from edgekit.tflite.flatbuffer import DamagedError, Data, Decoder, Record
+from edgekit.tflite.lookalikes import identify
+from edgekit.tflite.model_file import Entry, ModelFile, Operator, Quantization, Signature, Subgraph, Tensor
+from edgekit.tflite.opcodes import operator_name, tensor_type_name
+from edgekit.tflite.schema import model_schema
+
+T = TypeVar("T")
+
+IDENTIFIER = b"TFL3"
+SCHEMA_VERSION = 3
+_HEAD = 512
+_INLINE = 1
+"""Buffer.offset and size of 0 or 1 mean that the values are in the vector `data` (schema.fbs)."""
+
+
+def read_model(path: str | os.PathLike[str]) -> ModelFile:
+    """Read a `.tflite` file.
+
+    Raises:
+        MissingFileError: there is no such file, or it is a folder.
+        ModelFileError: it is not a TFLite model, or is damaged or cut short.
+    """
+    with mapped(path) as data:
+        return parse_model(data, os.fspath(path))
+
+
+def parse_model(data: Data, path: str = "") -> ModelFile:
+    """Read a model from bytes.
+
+    Args:
+        data: The whole file.
+        path: Where it comes from, for messages.
+
+    Raises:
+        ModelFileError: it is not a TFLite model, or is damaged or cut short.
+    """
+    name = Path(path).name or "the model"
+    if data[4:8] != IDENTIFIER:
+        raise _not_a_model(bytes(data[:_HEAD]), name)
+    decoder = Decoder(data, model_schema())
+    try:
+        return _model(decoder, decoder.root("Model", IDENTIFIER), data, path)
+    except DamagedError as error:
+        raise damaged(name, str(error)) from error
+
+
+def damaged(name: str, why: str) -> ModelFileError:
+    """The error for a file whose bytes contradict each other."""
+    return ModelFileError(
+        f"{name} is damaged or cut short: {why}.", hint="Copy or convert it again, and compare the sizes."
+    )
+
+
+@contextmanager
+def mapped(path: str | os.PathLike[str]) -> Iterator[mmap.mmap]:
+    """Lend the bytes of a file without loading it.
+
+    Raises:
+        MissingFileError: there is no such file, or it is a folder or a device.
+        ModelFileError: it is empty, or may not be read.
+    """
+    where = os.fspath(path)
+    try:
+        status = Path(where).stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise MissingFileError(f"{where} is {what}, where a .tflite file is wanted.")
+        if status.st_size == 0:
+            raise ModelFileError(f"{where} is empty.", hint="Copy or convert it again.")
+        with Path(where).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+    except FileNotFoundError as error:
+        if isinstance(error, MissingFileError):
+            raise
+        raise MissingFileError(f"There is no file {where}.", hint="Check the path.") from error
+    except PermissionError as error:
+        raise ModelFileError(f"{where} may not be read by this user.", hint="Check its permissions.") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{where} cannot be read: {error}.") from error
+
+
+def _not_a_model(head: bytes, name: str) -> ModelFileError:
+    if not head:
+        return ModelFileError(f"{name} is empty.", hint="Copy or convert it again.")
+    kind = identify(head, name)
+    return ModelFileError(f"{name} is not a TFLite model: it is {kind.what}.", hint=kind.hint)
+
+
+def _model(decoder: Decoder, root: Record, data: Data, path: str) -> ModelFile:
+    if root.number("version") != SCHEMA_VERSION:
+        raise DamagedError(f"its schema version is {root.number('version')}, and only 3 exists")
+    places = [_place(decoder, buffer) for buffer in root.records("buffers")]
+    subgraphs = tuple(_subgraph(graph, root, places) for graph in root.records("subgraphs"))
+    if not subgraphs:
+        raise DamagedError("it holds no graph")
+    entries = tuple(
+        Entry(entry.text("name"), *_at(places, entry.number("buffer"), "buffer"))
+        for entry in root.records("metadata")
+    )
+    external = any(buffer.number("offset") > _INLINE for buffer in root.records("buffers"))
+    options = [_large_options(decoder, operator) for graph in root.records("subgraphs")
+               for operator in graph.records("operators")]
+    archive = find_archive(data, decoder.extent)
+    return ModelFile(
+        path=path,
+        size=len(data),
+        flatbuffer_size=archive.start if archive else len(data),
+        description=root.text("description"),
+        min_runtime_version=_runtime_version(data, entries),
+        subgraphs=subgraphs,
+        signatures=tuple(_signature(signature, subgraphs) for signature in root.records("signature_defs")),
+        entries=entries,
+        external_data=external or any(options) or bool(root.records("external_buffers")),
+    )
+
+
+def _place(decoder: Decoder, buffer: Record) -> tuple[int, int]:
+    """Where the values of a buffer lie, and how many bytes they take."""
+    offset, size = buffer.number("offset"), buffer.number("size")
+    if offset > _INLINE:
+        decoder.need(offset, size)
+        return offset, size
+    inline = buffer.vector("data")
+    return (inline.start, inline.nbytes) if inline else (0, 0)
+
+
+def _large_options(decoder: Decoder, operator: Record) -> bool:
+    """Whether the options of a custom operator lie behind the model."""
+    offset = operator.number("large_custom_options_offset")
+    if offset > _INLINE:
+        decoder.need(offset, operator.number("large_custom_options_size"))
+    return offset > _INLINE
+
+
+def _subgraph(graph: Record, root: Record, places: list[tuple[int, int]]) -> Subgraph:
+    tensors = tuple(_tensor(index, tensor, places) for index, tensor in enumerate(graph.records("tensors")))
+    codes = [
+        (operator_name(code.number("deprecated_builtin_code"), code.number("builtin_code")),
+         code.number("version", 1), code.text("custom_code"))
+        for code in root.records("operator_codes")
+    ]
+
+    def numbers(record: Record, name: str, lowest: int = 0) -> tuple[int, ...]:
+        indices = record.integers(name)
+        if indices and not (lowest <= min(indices) and max(indices) < len(tensors)):
+            raise DamagedError(f"{name} refer to tensors that do not exist")
+        return indices
+
+    def operator(index: int, record: Record) -> Operator:
+        type_, version, custom = _at(codes, record.number("opcode_index"), "operator code")
+        inputs, outputs = numbers(record, "inputs", -1), numbers(record, "outputs")
+        numbers(record, "intermediates", -1)
+        return Operator(index, type_, version, inputs, outputs, custom)
+
+    return Subgraph(
+        name=graph.text("name"),
+        tensors=tensors,
+        operators=tuple(operator(index, record) for index, record in enumerate(graph.records("operators"))),
+        inputs=numbers(graph, "inputs"),
+        outputs=numbers(graph, "outputs"),
+    )
+
+
+def _tensor(index: int, tensor: Record, places: list[tuple[int, int]]) -> Tensor:
+    _start, nbytes = _at(places, tensor.number("buffer"), "buffer")
+    static = tensor.integers("shape")
+    return Tensor(
+        index=index,
+        name=tensor.text("name"),
+        shape=tensor.integers("shape_signature") or static,
+        static_shape=static,
+        dtype=tensor_type_name(tensor.number("type")),
+        quantization=_quantization(tensor.record("quantization")),
+        constant=nbytes > 0 or tensor.number("external_buffer") > 0,
+        nbytes=nbytes,
+        is_variable=bool(tensor.number("is_variable")),
+    )
+
+
+def _quantization(quantization: Record | None) -> Quantization | None:
+    scales = quantization.reals("scale") if quantization else ()
+    if quantization is None or not scales:
+        return None
+    # Zero points may be left out where all are zero.
+    zero_points = quantization.integers("zero_point") or (0,) * len(scales)
+    return Quantization(scales, zero_points, quantization.number("quantized_dimension"))
+
+
+def _signature(signature: Record, subgraphs: tuple[Subgraph, ...]) -> Signature:
+    index = signature.number("subgraph_index")
+    tensors = _at(subgraphs, index, "graph").tensors
+
+    def names(kind: str) -> dict[str, int]:
+        pairs = [(entry.text("name"), entry.number("tensor_index")) for entry in signature.records(kind)]
+        return {name: _at(tensors, number, "tensor").index for name, number in pairs}
+
+    return Signature(signature.text("signature_key"), index, names("inputs"), names("outputs"))
+
+
+def _runtime_version(data: Data, entries: tuple[Entry, ...]) -> str:
+    """The text of the entry `min_runtime_version`: 16 bytes, padded with zeros."""
+    for entry in entries:
+        if entry.name == "min_runtime_version":
+            text = bytes(data[entry.start : entry.start + min(entry.length, 16)])
+            return text.rstrip(b"\0").decode("ascii", "replace")
+    return ""
+
+
+def _at(items: Sequence[T], index: int, what: str) -> T:
+    """An item by a number that the file gives."""
+    if not 0 <= index < len(items):
+        raise DamagedError(f"{what} {index} does not exist")
+    return items[index]
