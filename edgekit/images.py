@@ -139,7 +139,8 @@ def _bmp_is_whole(data: bytes) -> bool:
     start, header, width, height, _planes, bits, compression = struct.unpack_from("<IIiiHHI", data, 10)
     if header < _BMP_INFO_HEADER or compression != _BMP_UNCOMPRESSED:
         return True
-    return len(data) >= start + (width * bits + 31) // 32 * 4 * abs(height)
+    rows = (width * bits + 31) // 32 * 4 * abs(height)
+    return len(data) >= int(start + rows)
 
 
 def _webp_is_whole(data: bytes) -> bool:
@@ -186,7 +187,9 @@ def list_images(folder: str | PathLike[str]) -> list[Path]:
     files = sorted(path for path in root.rglob("*") if path.is_file() and not _is_hidden(path, root))
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
-        raise DataError(f"no pictures in {root}: {_describe(files)}", hint=f"Looked for {' '.join(IMAGE_SUFFIXES)}")
+        raise DataError(
+            f"no pictures in {root}: {_describe(files)}", hint=f"Looked for {' '.join(IMAGE_SUFFIXES)}"
+        )
     return images
 
 

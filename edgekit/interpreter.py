@@ -1,7 +1,7 @@
 """The one place that opens a TensorFlow Lite interpreter: ai-edge-litert, or tflite-runtime on 32-bit boards.
 
-Only their common `Interpreter` is used. LiteRT's `CompiledModel` holds Python's lock while it infers, takes no
-delegate of an accelerator, and dies on processors older than ARMv8.1.
+Only their common `Interpreter` is used. LiteRT's `CompiledModel` holds Python's lock while it infers, takes
+no delegate of an accelerator, and dies on processors older than ARMv8.1.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def default_threads() -> int:
 
 
 def load_delegate(library: str, options: dict[str, str]) -> Delegate:
-    """Load an accelerator's library into the runtime; errors are the runtime's own, for the caller to explain."""
+    """Load an accelerator into the runtime; errors are the runtime's own, for the caller to explain."""
     return import_runtime().load_delegate(library, options)
 
 
@@ -100,11 +100,12 @@ class Engine:
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Run the network once, with nothing left over from the sample before.
 
-        The state of an LSTM outlives a run in TensorFlow Lite, also where Keras' `stateful` was false, and would
-        make each answer depend on earlier samples. Clearing it costs 0.2 µs.
+        The state of an LSTM outlives a run in TensorFlow Lite, also where Keras' `stateful` was false, and
+        would make each answer depend on earlier samples. Clearing it costs 0.2 µs.
 
         Args:
-            inputs: One array for each of the graph's inputs, in their order, of the tensors' shapes and types.
+            inputs: One array for each of the graph's inputs, in their order, of the tensors' shapes and
+                types.
 
         Returns:
             A copy of each output tensor, in the order of the graph's outputs.
@@ -139,17 +140,16 @@ def _first_line(text: str) -> str:
 _HINTS = (
     (
         "edgetpu-custom-op",
-        "It is compiled for the Edge TPU: run it with --device coral, or run the file that it was compiled from.",
+        "It is compiled for the Edge TPU: use --device coral, or run the file that it was compiled from.",
     ),
     (
         "Flex",
-        "It holds operations of TensorFlow itself (Select TF ops), which no light runtime has: convert it again "
-        "with built-in operations only.",
+        "It holds operations of TensorFlow itself (Select TF ops), which no light runtime has: convert it "
+        "again with built-in operations only.",
     ),
     (
         "custom op",
-        "It holds an operation that is no part of TensorFlow Lite: convert it again without that one, or load "
-        "the accelerator that brings it.",
+        "It holds an operation that is no part of TensorFlow Lite: convert it again without that one.",
     ),
     (
         "op for builtin opcode",

@@ -31,8 +31,10 @@ def round_half_away(values: NDArray[np.floating]) -> NDArray[np.floating]:
 
     Adding 0.5 and truncating would be wrong for 0.49999997 (float32), whose sum rounds up to 1.
     """
-    whole = np.trunc(values)
-    return np.where(np.abs(values - whole) >= HALF, whole + np.copysign(1.0, values), whole)
+    sizes = np.abs(values)
+    whole = np.trunc(sizes)
+    rounded: NDArray[np.floating] = np.copysign(whole + (sizes - whole >= HALF), values)
+    return rounded
 
 
 def quantize(values: NDArray[np.floating], parameters: Scale, dtype: DTypeLike) -> NDArray[np.integer]:
@@ -41,14 +43,15 @@ def quantize(values: NDArray[np.floating], parameters: Scale, dtype: DTypeLike) 
     Args:
         values: Any shape, float32 or float64; the arithmetic keeps that precision. No NaN.
         parameters: Scale and zero point of the tensor.
-        dtype: An integer type, such as int8.
+        dtype: An integer type of 16 bits or fewer, such as int8.
 
     Returns:
         An array of the same shape.
     """
     limits = np.iinfo(np.dtype(dtype))
     steps = round_half_away(values / values.dtype.type(parameters.scale)) + parameters.zero_point
-    return np.clip(steps, limits.min, limits.max).astype(dtype)
+    quantized: NDArray[np.integer] = np.clip(steps, limits.min, limits.max).astype(dtype)
+    return quantized
 
 
 def dequantize(values: NDArray[np.integer], parameters: Scale) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,13 @@ class Result:
     time: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     dropped: int = 0
 
+    def best(self, label: str | None = None, minimum: float = 0.0) -> ScoredClass | None:
+        """The best class, or the one of that label, where its score reaches `minimum`.
+
+        None where there is none, as in the result of a task that finds no classes.
+        """
+        return None
+
     def payload(self) -> dict[str, Any]:
         """The task's own keys, ready for JSON."""
         return {}
@@ -74,7 +82,7 @@ class Result:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +101,22 @@ class Classification(Result):
     classes: tuple[ScoredClass, ...]
 
     def best(self, label: str | None = None, minimum: float = 0.0) -> ScoredClass | None:
-        """The best class, or the one of that label, where its score reaches `minimum`; else None."""
+        """As in `Result`: the best class, or the one of that label, where its score reaches `minimum`."""
         for entry in self.classes:
             if label is None or entry.label == label:
                 return entry if entry.score >= minimum else None
         return None
 
     def payload(self) -> dict[str, Any]:
-        """`classes`: a list of index, label and score."""
+        """`classes`: a list of index, label and score; a score that is no finite number is None."""
         return {
             "classes": [
-                {"index": c.index, "label": c.label, "score": round(c.score, 6)} for c in self.classes
+                {
+                    "index": c.index,
+                    "label": c.label,
+                    "score": round(c.score, 6) if isfinite(c.score) else None,
+                }
+                for c in self.classes
             ]
         }
 
@@ -115,6 +128,18 @@ class Values(Result):
     values: dict[str, NDArray[np.float32]]
 
     def payload(self) -> dict[str, Any]:
-        """`values`: nested lists; of the one output where there is one, else by output name."""
-        lists = {name: array.tolist() for name, array in self.values.items()}
+        """`values`: nested lists; of the one output where there is one, else by output name.
+
+        JSON has no word for NaN and infinity: they are None.
+        """
+        lists = {name: _nested_list(array) for name, array in self.values.items()}
         return {"values": next(iter(lists.values())) if len(lists) == 1 else lists}
+
+
+def _nested_list(array: NDArray[np.float32]) -> Any:
+    finite = np.isfinite(array)
+    if finite.all():
+        return array.tolist()
+    numbers = array.astype(object)
+    numbers[~finite] = None
+    return numbers.tolist()

@@ -34,7 +34,8 @@ def open_sink(uri: str | os.PathLike[str]) -> Sink:
     """Open a sink.
 
     Args:
-        uri: `-` for the standard output, or the path of a `.jsonl` file, which is appended to. Its folder exists.
+        uri: `-` for the standard output, or the path of a `.jsonl` file, which is appended to. Its folder
+            exists.
 
     Raises:
         UsageError: it is neither.

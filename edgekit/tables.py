@@ -24,8 +24,6 @@ TABLE_SUFFIXES = TEXT_SUFFIXES + ARRAY_SUFFIXES
 DELIMITERS = (";", "\t", ",")
 """Tried in this order on the first row: a comma may also be somebody's decimal point."""
 DEFAULT_ARRAY = "x"
-PIXEL_DIMENSIONS = 3
-"""An uint8 array with this many dimensions or more, the rows among them, holds pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +32,8 @@ class Row:
 
     Attributes:
         where: Place for a message, such as `line 7` of a text or `row 7` of an array; both count from 1.
-        values: float32 of shape (width,), or a row of an array in its own shape; uint8 where the array holds
-            pictures. None where the row is bad.
+        values: float32 of shape (width,) from text; from an array a row of its own shape, float32, or uint8
+            as it was, since that may be pixels. None where the row is bad.
         problem: What is wrong with it; empty where nothing is.
     """
 
@@ -43,13 +41,18 @@ class Row:
     values: NDArray[Any] | None
     problem: str = ""
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is uint8 of two dimensions or more, whose size need not be that of other rows."""
+        return self.values is not None and self.values.dtype == np.uint8 and self.values.ndim > 1
+
 
 def read_rows(path: str | PathLike[str], width: int | None = None) -> NDArray[np.float32]:
     """Read a whole table.
 
     Args:
-        path: A `.csv` (commas, semicolons or tabs; the header row, blank lines and lines that start with # are
-            skipped), `.npy`, or `.npz` with one array or one called `x`.
+        path: A `.csv` (commas, semicolons or tabs; the header row, blank lines and lines that start with #
+            are skipped), `.npy`, or `.npz` with one array or one called `x`.
         width: Numbers that a row has to have; None for whatever the first one has.
 
     Returns:
@@ -94,12 +97,10 @@ def iterate_rows(path: str | PathLike[str], width: int | None = None) -> Iterato
 
 
 def _check(row: Row, width: int | None) -> Row:
-    if row.values is None:
+    if row.values is None or row.is_picture:
         return row
     if width is not None and row.values.size != width:
         return Row(row.where, None, f"{row.values.size} numbers where {width} are wanted")
-    if row.values.dtype == np.uint8:
-        return row
     bad = np.flatnonzero(~np.isfinite(row.values))
     if bad.size:
         column, value = int(bad[0]), row.values.flat[bad[0]]
@@ -155,7 +156,9 @@ def _numbers(where: str, cells: list[str]) -> Row:
         return Row(where, _to_float32([float(cell) for cell in cells]))
     except ValueError:
         column, cell = next((at, cell.strip()) for at, cell in enumerate(cells, 1) if not _is_number(cell))
-        return Row(where, None, f"column {column} is " + (f"'{cell}', which is no number" if cell else "empty"))
+        return Row(
+            where, None, f"column {column} is " + (f"'{cell}', which is no number" if cell else "empty")
+        )
 
 
 def _to_float32(values: Any) -> NDArray[np.float32]:
@@ -188,9 +191,8 @@ def _array_rows(file: Path) -> Iterator[Row]:
     array = _only_array(file, read_arrays(file))
     if array.ndim == 0 or array.dtype.kind not in "buif":
         raise DataError(f"{file} holds no rows of numbers, but {array.dtype} of shape {array.shape}")
-    pixels = array.dtype == np.uint8 and array.ndim >= PIXEL_DIMENSIONS
     for number, values in enumerate(array, 1):
-        yield Row(f"row {number}", values if pixels else _to_float32(values))
+        yield Row(f"row {number}", np.asarray(values) if array.dtype == np.uint8 else _to_float32(values))
 
 
 def _only_array(file: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:

@@ -59,12 +59,14 @@ def main(folder: Path) -> None:
 
     # On the workstation: one command from the trained model to the file for the device.
     model_file = folder / "classifier.tflite"
-    print(edgekit_command("convert", folder / "classifier.keras", "-o", model_file, "--calibration", folder / "data.csv"))
+    data = folder / "data.csv"
+    print(edgekit_command("convert", folder / "classifier.keras", "-o", model_file, "--calibration", data))
 
     # On the device, from Python: load once, call with one row at a time.
     model = edgekit.load(model_file)
     print("one row:", model(x_test[0]).to_json())
-    right = [model(row).best().index == expected for row, expected in zip(x_test, y_test)]
+    found = [best.index if (best := model(row).best()) else None for row in x_test]
+    right = [index == expected for index, expected in zip(found, y_test, strict=True)]
     print(f"int8 model: {np.mean(right):.1%} of {len(right)} held-back rows right")
 
     # On the device, by command: one JSON line a row.

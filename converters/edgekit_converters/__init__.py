@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -16,15 +17,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgekit.errors import UsageError
-from edgekit.labels import read_labels
-from edgekit.normalization import parse_normalization
 from edgekit_converters import process
 from edgekit_converters.atomic import check_writable, write_atomically
 from edgekit_converters.calibration import check_calibration
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.given import save_given
 from edgekit_converters.keras_files import examine
-from edgekit_converters.options import ORDERS, PRECISIONS, RESIZE_RULES, TASKS, Options, check_target, choose_io, one_of
+from edgekit_converters.options import check_options
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
 
 __all__ = ["Agreement", "Conversion", "Progress", "TensorSummary", "convert"]
@@ -95,18 +94,21 @@ def convert(
         made = edgekit.convert("model.keras", "model.tflite", calibration="photos/")
         print(made.size, made.agreement)
     """
+    started = time.monotonic()
     from_file = isinstance(model, (str, PathLike))
-    options = _options(
-        precision, io, target, samples, task, labels, normalize, channels, resize, description
+    options = check_options(
+        precision=precision, io=io, target=target, samples=samples, task=task, labels=labels, normalize=normalize,
+        channels=channels, resize=resize, description=description,
     )
+    source = examine(Path(fspath(model))) if from_file else None
     if options.calibrated and calibration is None:
         raise UsageError(
             "int8 needs calibration data: samples that show which values the model meets",
-            hint="Give a folder of pictures, an .npz or a .csv as calibration (50 to 200 samples), or choose precision\n"
-            "'dynamic' or 'float16', which need none.",
+            hint="Give a folder of pictures, an .npz or a .csv as calibration (50 to 200 samples), or choose\n"
+            "precision 'dynamic' or 'float16', which need none.",
         )
-    source = examine(Path(fspath(model))) if from_file else None
-    path = Path(fspath(output)) if output is not None else Path(f"{source.path.stem if source else model.name}.tflite")
+    stem = source.path.stem if source else getattr(model, "name", "model")
+    path = Path(fspath(output)) if output is not None else Path(f"{stem}.tflite")
     check_writable(path)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
         folder = Path(name)
@@ -119,29 +121,7 @@ def convert(
         )
         conversion = process.run(job, progress or (lambda _: None), debug=debug)
         write_atomically(path, (folder / process.MODEL).read_bytes())
-    return dataclasses.replace(conversion, path=path)
-
-
-def _options(
-    precision: str, io: str | None, target: str, samples: int, task: str | None,
-    labels: AnyPath | Sequence[str] | None, normalize: str | None, channels: str, resize: str, description: str,
-) -> Options:
-    one_of("precision", precision, PRECISIONS)
-    io = choose_io(precision, io)
-    check_target(target, precision, io)
-    if samples < 1:
-        raise UsageError(f"samples has to be 1 or more, not {samples}")
-    if isinstance(labels, (str, PathLike)):
-        labels = read_labels(labels)
-    return Options(
-        precision=precision, io=io, target=target, samples=samples,
-        task=None if task is None else one_of("task", task, TASKS),
-        labels=tuple(labels or ()),
-        normalization=None if normalize is None else parse_normalization(normalize),
-        channels=one_of("channels", channels, ORDERS),
-        resize=one_of("resize", resize, RESIZE_RULES),
-        description=description,
-    )
+    return dataclasses.replace(conversion, path=path, seconds=time.monotonic() - started)
 
 
 def _calibration_path(calibration: Any, samples: int, folder: Path) -> tuple[Path | None, str]:

@@ -21,7 +21,7 @@ MOST_SAMPLES = 50
 
 
 def sqnr_db(reference: NDArray[np.float32], values: NDArray[np.float32]) -> float:
-    """Signal to quantization noise ratio, 10·log10(Σf² / Σ(f−q)²), in decibels."""
+    """Signal to quantization noise ratio, 10·log10(Σf² / Σ(f-q)²), in decibels."""
     signal = float(np.sum(np.square(reference, dtype=np.float64)))
     noise = float(np.sum(np.square(reference.astype(np.float64) - values)))
     if noise == 0:

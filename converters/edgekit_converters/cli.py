@@ -113,7 +113,8 @@ def describe(conversion: Conversion) -> str:
         f"  task         {conversion.task}" + (f", {conversion.labels} labels" if conversion.labels else ""),
     ]
     if conversion.calibration:
-        lines.append(f"  calibration  {conversion.calibration['samples']} samples of {conversion.calibration['source']}")
+        about = conversion.calibration
+        lines.append(f"  calibration  {about['samples']} samples of {about['source']}")
     if conversion.agreement:
         lines.append(f"  accuracy     {_agreement(conversion)}")
     example = "PICTURE" if len(conversion.inputs[0].shape) == 4 else "rows.csv"

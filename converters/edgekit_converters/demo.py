@@ -60,7 +60,8 @@ def demo_command(output: Path, as_json: bool) -> None:
         output / "digits.keras", output / "digits.tflite", calibration=output / "calibration",
         labels=output / "labels.txt",
     )
-    say(f"   {conversion.path}  {conversion.size / 1000:.1f} kB; the Keras file has {conversion.source_size / 1000:.1f}")
+    kilobytes = conversion.size / 1000, conversion.source_size / 1000
+    say("   {}  {:.1f} kB; the Keras file has {:.1f} kB".format(conversion.path, *kilobytes))
     say("3. Evaluating float against int8 on the held-back pictures …")
     scores = _evaluate(model, output, held_back, labels)
     say(
@@ -136,7 +137,7 @@ def _evaluate(model: Any, output: Path, pictures: Sequence[Path], digits: Sequen
     expected = np.array(digits)
     float_best = model.predict(grey, verbose=0).argmax(axis=1)
     quantized = edgekit.load(output / "digits.tflite")
-    int8_best = [quantized(image).classes[0].index for image in images]
+    int8_best = [best.index for image in images if (best := quantized(image).best())]
     return Scores(
         len(images), float((float_best == expected).mean()), float((np.array(int8_best) == expected).mean())
     )
@@ -146,8 +147,9 @@ def _run_some(output: Path) -> Iterator[str]:
     model = edgekit.load(output / "digits.tflite")
     pictures = list_images(output / "held-back")
     for path in pictures[:: len(pictures) // SHOWN][:SHOWN]:
-        best = model(read_image(path)).classes[0]
-        yield f"{path}  →  {best.label}  ({best.score:.2f})"
+        best = model(read_image(path)).best()
+        if best:
+            yield f"{path}  →  {best.label}  ({best.score:.2f})"
 
 
 def _next_steps(output: Path) -> str:

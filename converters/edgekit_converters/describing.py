@@ -47,8 +47,10 @@ def describe(
 
 
 def _task(model: ModelFile, options: Options) -> str:
-    """Softmax says that the outputs are classes. So do labels, and a single sigmoid; many sigmoids alone do not:
-    an autoencoder ends in them too."""
+    """Softmax says that the outputs are classes. So do labels, and a single sigmoid.
+
+    Many sigmoids alone do not: an autoencoder ends in them too.
+    """
     sizes = [_size(tensor) for tensor in model.outputs]
     if len(sizes) != 1:
         return "values"
@@ -61,18 +63,18 @@ def _task(model: ModelFile, options: Options) -> str:
 def _describe_input(
     name: str, tensor: Tensor, options: Options, calibration: Calibration | None
 ) -> InputMetadata:
-    low, high = (calibration.summary["ranges"].get(name, ()) if calibration else ()) or (None, None)
-    seen = {"minimum": (low,), "maximum": (high,)} if low is not None and high is not None else {}
+    seen = calibration.summary["ranges"].get(name) if calibration else None
+    minimum, maximum = ((seen[0],), (seen[1],)) if seen else ((), ())
     if not is_image_shape(tensor.static_shape):
-        return InputMetadata(name, content="features", **seen)
-    normalization = options.normalization or (calibration.normalization if calibration else PIXEL_NORMALIZATION)
+        return InputMetadata(name, content="features", minimum=minimum, maximum=maximum)
     return InputMetadata(
         name,
         content="image",
         channels="gray" if tensor.static_shape[3] == 1 else options.channels,
-        normalization=normalization,
+        normalization=calibration.normalization if calibration else options.normalization or PIXEL_NORMALIZATION,
         resize=options.resize,
-        **seen,
+        minimum=minimum,
+        maximum=maximum,
     )
 
 
@@ -81,7 +83,8 @@ def _describe_outputs(model: ModelFile, labels: Sequence[str], task: str) -> tup
     if not labels:
         return tuple(outputs)
     if len(outputs) > 1:
-        raise DataError(f"labels go with one output, and the model has {len(outputs)}: {', '.join(model.output_names)}")
+        names = ", ".join(model.output_names)
+        raise DataError(f"labels go with one output, and the model has {len(outputs)}: {names}")
     size = _size(model.outputs[0])
     wanted = BINARY if size == 1 and task == "classification" else size
     if len(labels) != wanted:

@@ -45,7 +45,8 @@ def freeze_keras(model: Any) -> Frozen:
             hint="Build it as keras.Sequential or keras.Model(inputs, outputs), or call it once on data and export\n"
             "it as a SavedModel: model.export('folder').",
         )
-    struct = model._inputs_struct
+    # A Sequential model that was loaded has inputs but no `input`.
+    struct = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     names = _input_names(model, struct)
     specs = _specs(zip(names, ((i.shape, i.dtype) for i in model.inputs), strict=True))
     output_names = _output_names(model)
@@ -120,11 +121,10 @@ def _automatic(name: str) -> bool:
 
 
 def _output_names(model: Any) -> list[str]:
-    struct = getattr(model, "_outputs_struct", None)
-    if isinstance(struct, dict):
-        return list(struct)
     if len(model.outputs) == 1:
         return ["output"]
+    if isinstance(model.output, dict):
+        return list(model.output)
     return list(getattr(model, "output_names", [f"output_{i}" for i in range(len(model.outputs))]))
 
 

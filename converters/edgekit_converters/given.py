@@ -26,7 +26,8 @@ def save_given(data: Any, most: int, path: Path) -> None:
     Raises:
         DataError: the data is of another kind, or its items do not go together.
     """
-    np.savez(path, **_arrays(data, most))
+    arrays: dict[str, Any] = _arrays(data, most)
+    np.savez(path, **arrays)
 
 
 def _arrays(data: Any, most: int) -> dict[str, NDArray[Any]]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from os import PathLike
+from typing import Literal, cast, get_args
 
 from edgekit.errors import UsageError
+from edgekit.labels import read_labels
 from edgekit.metadata import Normalization
 from edgekit.metadata.types import ResizeRule
+from edgekit.normalization import parse_normalization
 from edgekit_devices.targets import TARGETS
 
 Precision = Literal["int8", "float16", "dynamic", "float32"]
@@ -26,7 +29,7 @@ RESIZE_RULES: tuple[str, ...] = get_args(ResizeRule)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One conversion's settings; `checked` builds a valid one."""
+    """One conversion's settings; `check_options` builds a valid one."""
 
     precision: str
     io: str
@@ -89,3 +92,44 @@ def check_target(target: str, precision: str, io: str) -> None:
         )
     if io not in profile.io:
         raise UsageError(f"target '{target}' does not take io '{io}'", hint=f"It takes: {', '.join(profile.io)}.")
+
+
+def check_options(
+    *,
+    precision: str,
+    io: str | None,
+    target: str,
+    samples: int,
+    task: str | None,
+    labels: str | PathLike[str] | Sequence[str] | None,
+    normalize: str | None,
+    channels: str,
+    resize: str,
+    description: str,
+) -> Options:
+    """The options of `edgekit.convert`, where they exist and go together; the label file is read.
+
+    Raises:
+        UsageError: they do not.
+        MissingFileError: there is no such label file.
+        DataError: it is no list of labels.
+    """
+    one_of("precision", precision, PRECISIONS)
+    io = choose_io(precision, io)
+    check_target(target, precision, io)
+    if samples < 1:
+        raise UsageError(f"samples has to be 1 or more, not {samples}")
+    if isinstance(labels, (str, PathLike)):
+        labels = read_labels(labels)
+    return Options(
+        precision=precision,
+        io=io,
+        target=target,
+        samples=samples,
+        task=None if task is None else one_of("task", task, TASKS),
+        labels=tuple(labels or ()),
+        normalization=None if normalize is None else parse_normalization(normalize),
+        channels=cast(Order, one_of("channels", channels, ORDERS)),
+        resize=cast(ResizeRule, one_of("resize", resize, RESIZE_RULES)),
+        description=description,
+    )

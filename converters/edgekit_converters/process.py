@@ -81,7 +81,7 @@ def run(job: Job, report: OnProgress, *, debug: bool) -> Conversion:
 def _follow(folder: Path, report: OnProgress, debug: bool) -> int:
     """Start the child, pass its progress on until it ends, and return its exit code."""
     reading, writing = os.pipe()
-    with open(reading, encoding="utf-8") as pipe, (folder / LOG).open("wb") as log:
+    with os.fdopen(reading, encoding="utf-8") as pipe, (folder / LOG).open("wb") as log:
         child = _start(folder, writing, None if debug else log)
         os.close(writing)
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import pickle
 import signal
 import sys
 import traceback
 from pathlib import Path
 
-from edgekit.errors import EdgeKitError, MissingDependencyError
+from edgekit.errors import ConversionError, EdgeKitError, MissingDependencyError
 from edgekit_converters import events
 from edgekit_converters.keras_files import INSTALL
 from edgekit_converters.process import FAILURE, JOB, RESULT, Failure, Job
@@ -22,28 +23,29 @@ def main() -> int:
     folder, pipe = Path(sys.argv[1]), int(sys.argv[2])
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the parent
     job: Job = pickle.loads((folder / JOB).read_bytes())
-    with open(pipe, "w", encoding="utf-8") as stream:
+    with os.fdopen(pipe, "w", encoding="utf-8") as stream:
         report = events.writer(stream)
         report(events.Progress("starting TensorFlow"))
         try:
             from edgekit_converters.conversion import carry_out
 
             conversion = carry_out(job, report)
-        except EdgeKitError as error:
+        except Exception as error:
             traceback.print_exc()
-            _leave(folder, Failure(type(error).__name__, error.message, error.hint))
-            return 1
-        except ImportError as error:
-            traceback.print_exc()
-            message = f"conversion needs a library that cannot be imported: {error}"
-            _leave(folder, Failure(MissingDependencyError.__name__, message, INSTALL))
+            (folder / FAILURE).write_bytes(pickle.dumps(_describe(error, job.name)))
             return 1
     (folder / RESULT).write_bytes(pickle.dumps(conversion))
     return 0
 
 
-def _leave(folder: Path, failure: Failure) -> None:
-    (folder / FAILURE).write_bytes(pickle.dumps(failure))
+def _describe(error: Exception, name: str) -> Failure:
+    if isinstance(error, EdgeKitError):
+        return Failure(type(error).__name__, error.message, error.hint)
+    if isinstance(error, ImportError):
+        message = f"conversion needs a library that cannot be imported: {error}"
+        return Failure(MissingDependencyError.__name__, message, INSTALL)
+    message = f"converting {name} failed in a way that it should not: {type(error).__name__}: {error}"
+    return Failure(ConversionError.__name__, message, "Its log is shown with --debug; please report it.")
 
 
 if __name__ == "__main__":

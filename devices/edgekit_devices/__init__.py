@@ -1,0 +1,1 @@
+"""Hardware: accelerators, and what models can be converted for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from edgekit.sources.types import Problem, Sample, Source
 from edgekit.sources.video import VIDEO_SUFFIXES, Video
 from edgekit.tables import TABLE_SUFFIXES
 
+_PATTERN = re.compile(r"[*?[]")
 # Two letters at least, so that no drive letter is taken for one.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+(?=:)")
 
@@ -43,9 +43,9 @@ def open_source(uri: str | os.PathLike[str], *, shape: tuple[int, ...] | None = 
     """Find the source that a path or URI names. Files are opened when it is iterated.
 
     Args:
-        uri: A picture, a folder of pictures, a glob pattern such as `photos/*.jpg`, a video, a `.csv`, `.npy` or
-            `.npz` file with one sample a row, or `SCHEME:…` for a source that an installed package registered
-            under the entry point group `edgekit.sources`.
+        uri: A picture, a folder of pictures, a glob pattern such as `photos/*.jpg`, a video, a `.csv`, `.npy`
+            or `.npz` file with one sample a row, or `SCHEME:…` for a source that an installed package
+            registered under the entry point group `edgekit.sources`.
         shape: What the rows of a table are brought to; None leaves them as they are.
 
     Raises:
@@ -62,7 +62,7 @@ def open_source(uri: str | os.PathLike[str], *, shape: tuple[int, ...] | None = 
     scheme = _SCHEME.match(text)
     if scheme:
         return _open_plugin(scheme.group(), text)
-    if glob.has_magic(text):
+    if _PATTERN.search(text):
         return _open_pattern(text, shape)
     raise MissingFileError(f"no such file or folder: {text}")
 
@@ -87,17 +87,19 @@ def _kind(path: Path) -> str:
     if is_picture(start):
         return "picture"
     known = " ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES + TABLE_SUFFIXES)
-    raise UsageError(f"{path} is of no kind that can be told from its name or content", hint=f"Known: {known}")
+    raise UsageError(
+        f"{path} is of no kind that can be told from its name or content", hint=f"Known: {known}"
+    )
 
 
 def _open_pattern(pattern: str, shape: tuple[int, ...] | None) -> Source:
-    names = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
-    if not names:
+    anchor = Path(pattern).anchor
+    paths = sorted(path for path in Path(anchor).glob(pattern.removeprefix(anchor)) if path.is_file())
+    if not paths:
         raise MissingFileError(f"no file matches {pattern}")
-    paths = [Path(name) for name in names]
     if all(path.suffix.lower() in IMAGE_SUFFIXES for path in paths):
         return Pictures(pattern, paths)
-    return Chain(pattern, [_open_file(name, shape) for name in names])
+    return Chain(pattern, [_open_file(str(path), shape) for path in paths])
 
 
 def _open_plugin(scheme: str, uri: str) -> Source:
@@ -107,7 +109,7 @@ def _open_plugin(scheme: str, uri: str) -> Source:
         others = "".join(f" {name}:" for name in sorted(plugins.registered("edgekit.sources")))
         raise UsageError(
             f"no source '{scheme}:' ({uri})",
-            hint="Sources: a picture, a folder of pictures, a pattern such as 'photos/*.jpg', a video, a .csv, "
-            f".npy or .npz file{';' + others if others else ''}.",
+            hint="Sources: a picture, a folder of pictures, a pattern such as 'photos/*.jpg', a video, "
+            f"a .csv, .npy or .npz file{';' + others if others else ''}.",
         ) from None
     return opened

@@ -17,7 +17,8 @@ class Rows:
 
     Attributes:
         uri: Path of the file.
-        shape: What a row of numbers is brought to; None leaves it as it is. Pictures are never touched.
+        shape: What a row of numbers is brought to; None leaves it as it is. A row of two dimensions of
+            uint8 is a picture, and never touched.
     """
 
     uri: str
@@ -36,7 +37,5 @@ class Rows:
     def _sample(self, row: Row, sequence: int) -> Sample | Problem:
         if row.values is None:
             return Problem(f"{self.uri}, {row.where}", sequence, row.problem)
-        values = row.values
-        if self.shape is not None and values.dtype != np.uint8:
-            values = values.reshape(self.shape)
-        return Sample(values, self.uri, sequence)
+        untouched = self.shape is None or row.is_picture
+        return Sample(row.values if untouched else row.values.reshape(self.shape), self.uri, sequence)

@@ -58,17 +58,16 @@ class Problem:
 
 
 class Source(Protocol):
-    """Yields samples, and problems in the place of those that cannot be read, in order and once.
-
-    Attributes:
-        uri: What the user wrote.
-        reads_ahead: Whether getting a sample takes so long that a thread should do it while the model runs.
-    """
+    """Yields samples, and problems in the place of those that cannot be read, in order and once."""
 
     @property
-    def uri(self) -> str: ...
+    def uri(self) -> str:
+        """What the user wrote."""
+        ...
 
     @property
-    def reads_ahead(self) -> bool: ...
+    def reads_ahead(self) -> bool:
+        """Whether getting a sample takes so long that a thread should do it while the model runs."""
+        ...
 
     def __iter__(self) -> Iterator[Sample | Problem]: ...

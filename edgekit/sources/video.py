@@ -8,11 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.errors import DataError
 from edgekit.images import import_cv2
 from edgekit.sources.types import Problem, Sample
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".mjpg", ".gif")
+VIDEO_SUFFIXES = (
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".avi",
+    ".mkv",
+    ".webm",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".mjpeg",
+    ".mjpg",
+    ".gif",
+)
 COUNT_TOLERANCE = 0.02
 """Share by which the number of frames may be off: FFmpeg estimates it for files that do not say."""
 
@@ -33,7 +45,8 @@ class Video:
         capture = cv2.VideoCapture(self.uri, cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened():
-                raise DataError(f"{self.uri} is no video that OpenCV reads, or is damaged")
+                yield Problem(self.uri, 0, "no video that OpenCV can read, or damaged")
+                return
             expected = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
             yield from self._frames(capture, expected)
         finally:

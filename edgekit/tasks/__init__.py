@@ -19,7 +19,9 @@ TASKS: Mapping[str, Callable[[Sequence[Output], int], Task]] = MappingProxyType(
 """Tasks by name; each is built from the outputs and the number of classes to name."""
 
 
-def choose_task(outputs: Sequence[Output], *, wanted: str | None, from_file: str | None, labelled: bool) -> str:
+def choose_task(
+    outputs: Sequence[Output], *, wanted: str | None, from_file: str | None, labelled: bool
+) -> str:
     """Name the task of a model.
 
     Args:
@@ -29,9 +31,9 @@ def choose_task(outputs: Sequence[Output], *, wanted: str | None, from_file: str
         labelled: Whether the user gave labels, which only a classification has.
 
     Returns:
-        What was asked for, else what the file says (a task that is not in `TASKS` gives `values` and a warning),
-        else `classification` where labels are given, or where one vector of scores ends in a softmax or sigmoid
-        or has labels; else `values`.
+        What was asked for, else what the file says (a task that is not in `TASKS` gives `values` and a
+        warning), else `classification` where labels are given, or where one vector of scores ends in a
+        softmax or sigmoid or has labels; else `values`.
 
     Raises:
         UsageError: the task asked for is not in `TASKS`, or has no use for labels.
@@ -39,14 +41,17 @@ def choose_task(outputs: Sequence[Output], *, wanted: str | None, from_file: str
     if wanted is not None and wanted not in TASKS:
         raise UsageError(f"no task '{wanted}'", hint=f"Tasks: {', '.join(TASKS)}.")
     if wanted == "values" and labelled:
-        raise UsageError("labels were given, and task values has no use for them", hint="Leave one of the two.")
+        raise UsageError(
+            "labels were given, and task values has no use for them", hint="Leave one of the two."
+        )
     if wanted is not None:
         return wanted
     if labelled:
         return "classification"
     if from_file is not None and from_file not in TASKS:
         warnings.warn(
-            f"the model's task is {from_file}, which this version cannot do: giving the output values", stacklevel=3
+            f"the model's task is {from_file}, which this version cannot do: giving the output values",
+            stacklevel=3,
         )
         return "values"
     return from_file or _guess(outputs)

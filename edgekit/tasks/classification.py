@@ -75,7 +75,7 @@ def build_classification(outputs: Sequence[Output], top: int) -> ClassificationT
         raise UsageError(f"top is {top}", hint="Give 1 or more.")
     if not fits_classification(outputs):
         raise UsageError(
-            f"task classification needs one output of shape [1, classes], and the model has {describe(outputs)}",
+            f"task classification needs one output of shape [1, classes], and there is {describe(outputs)}",
             hint="Use task values for the numbers themselves.",
         )
     output = outputs[0]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.results import Result
-
-Activation = Literal["SOFTMAX", "LOGISTIC"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +19,13 @@ class Output:
     Attributes:
         name: Its name, for messages and results.
         shape: With the batch dimension, such as (1, 1001).
-        activation: The function that ends it, where that is one of these two.
+        activation: `SOFTMAX` or `LOGISTIC` where that ends it, else None.
         labels: Class names, index by index; empty where there are none.
     """
 
     name: str
     shape: tuple[int, ...]
-    activation: Activation | None = None
+    activation: str | None = None
     labels: tuple[str, ...] = ()
 
     def describe(self) -> str:

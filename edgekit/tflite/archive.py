@@ -5,7 +5,7 @@ Members are read into memory, never unpacked to disk, and only up to `MOST_BYTES
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -20,9 +20,9 @@ MOST_BYTES = 16 * 2**20
 
 _LOCAL_HEADER = b"PK\x03\x04"
 _END_RECORD = b"PK\x05\x06"
-_END_BYTES = 22
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 _PADDING = 64
+"""Bytes that may lie between the last one that a model refers to and its archive: alignment, and to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,10 @@ def find_archive(data: Data, extent: int) -> Archive | None:
     Raises:
         DamagedError: an archive starts there and does not end, or cannot be read.
     """
-    if len(data) - extent < _END_BYTES:
-        # Too short for an archive, but perhaps not for the beginning of one.
-        return _refuse_beginning(data, extent)
     if data.rfind(_END_RECORD, extent) < 0:
-        return _refuse_beginning(data, extent)
+        if data.find(_LOCAL_HEADER, extent, extent + _PADDING) >= 0:
+            raise DamagedError("the archive of associated files has no end")
+        return None
     with _open(data, extent) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         first = min((member.header_offset for member in archive.infolist()), default=archive.start_dir)
@@ -52,16 +51,17 @@ def find_archive(data: Data, extent: int) -> Archive | None:
     return Archive(extent + first, {member.filename: member.file_size for member in members})
 
 
-def read_members(data: Data, start: int, most: int = MOST_BYTES) -> dict[str, bytes]:
-    """The members of the archive that begins at `start`, by name.
+def read_members(data: Data, start: int, names: Collection[str]) -> dict[str, bytes]:
+    """Members of the archive that begins at `start`, by name.
 
     Raises:
-        DamagedError: a member fails its checksum, is encrypted, or is larger than `most` bytes.
+        DamagedError: one of them fails its checksum, is encrypted, or is larger than `MOST_BYTES`.
     """
+    if not names:
+        return {}
     with _open(data, start) as archive:
-        return {
-            member.filename: _read(archive, member, most) for member in archive.infolist() if not member.is_dir()
-        }
+        return {member.filename: _read(archive, member) for member in archive.infolist()
+                if member.filename in names}
 
 
 def append_members(flatbuffer: bytes, members: Mapping[str, bytes]) -> bytes:
@@ -79,11 +79,6 @@ def append_members(flatbuffer: bytes, members: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def _refuse_beginning(data: Data, extent: int) -> None:
-    if data.find(_LOCAL_HEADER, extent, extent + _PADDING) >= 0:
-        raise DamagedError("the archive of associated files has no end")
-
-
 def _open(data: Data, start: int) -> ZipFile:
     from zipfile import BadZipFile, ZipFile
 
@@ -93,7 +88,7 @@ def _open(data: Data, start: int) -> ZipFile:
         raise DamagedError(f"its archive of associated files cannot be read: {error}") from error
 
 
-def _read(archive: ZipFile, member: ZipInfo, most: int) -> bytes:
+def _read(archive: ZipFile, member: ZipInfo) -> bytes:
     import zlib
     from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
 
@@ -103,9 +98,9 @@ def _read(archive: ZipFile, member: ZipInfo, most: int) -> bytes:
     try:
         with archive.open(member) as stream:
             # Ask for one byte more: a member may hold more than it declares.
-            content = stream.read(most + 1)
+            content = stream.read(MOST_BYTES + 1)
     except (BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError) as error:
         raise DamagedError(f"'{name}' in its archive cannot be read: {error}") from error
-    if len(content) > most or member.file_size > most:
-        raise DamagedError(f"'{name}' in its archive is larger than {most // 2**20} MiB")
+    if len(content) > MOST_BYTES:
+        raise DamagedError(f"'{name}' in its archive is larger than {MOST_BYTES // 2**20} MiB")
     return content

@@ -20,6 +20,9 @@ Data = bytes | mmap.mmap
 _MOST_STEPS = 1_000_000
 _FREE_STEPS = 10_000
 
+_HEADER = 4
+"""Bytes at the start of a vtable (its size, its tables' size) and of a table (where its vtable is)."""
+
 
 class DamagedError(Exception):
     """The bytes are not what the schema says. Callers turn it into a ModelFileError that names the file."""
@@ -148,8 +151,7 @@ class Decoder:
         end = start + length
         if start < 0 or length < 0 or end > self._size:
             raise DamagedError(f"{length} bytes at {start} lie outside the {self._size} that there are")
-        if end > self.extent:
-            self.extent = end
+        self.extent = max(self.extent, end)
 
     def _charge(self, steps: int) -> None:
         self._steps -= steps
@@ -163,7 +165,7 @@ class Decoder:
             self.need(position, 4)
             size, span = unpack_from("<HH", self._data, position)
             self.need(position, size)
-            if size < 4 or size % 2 or span < 4:  # both count their own header
+            if size < _HEADER or size % 2 or span < _HEADER:
                 raise DamagedError("a vtable has an impossible size")
             known = span, unpack_from(f"<{size // 2 - 2}H", self._data, position + 4)
             self._vtables[position] = known

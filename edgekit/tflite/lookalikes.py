@@ -27,7 +27,7 @@ _MAGIC: tuple[tuple[bytes, Lookalike], ...] = (
     (b"\x93NUMPY", Lookalike("a NumPy array")),
     (b"\x1f\x8b", Lookalike("a gzip archive", "Unpack it first.")),
     (b"\x7fELF", Lookalike("a program or a shared library")),
-    (b"version https://git-lfs", Lookalike("a Git LFS pointer, not the file itself", "Fetch it: git lfs pull")),
+    (b"version https://git-lfs", Lookalike("a Git LFS pointer", "Fetch the file itself: git lfs pull")),
     (b"<!DOCTYPE", Lookalike("a web page", "Download the file itself, not the page about it.")),
     (b"<html", Lookalike("a web page", "Download the file itself, not the page about it.")),
 )
@@ -36,9 +36,10 @@ _SUFFIXES = {
     ".pb": Lookalike("a TensorFlow graph", "Give the SavedModel's folder to: edgekit convert"),
     ".pt": Lookalike("a PyTorch model", _TFLITE),
     ".pth": Lookalike("a PyTorch model", _TFLITE),
-    ".task": Lookalike("a MediaPipe bundle", "It is a zip archive with .tflite files in it; unpack the one to run."),
+    ".task": Lookalike("a MediaPipe bundle", "Unzip it, and run one of the .tflite files in it."),
 }
 _ONNX_NAMES = (b"pytorch", b"onnx", b"tf2onnx", b"skl2onnx", b"keras2onnx")
+_ASCII = 127
 _PRINTABLE = frozenset(b"\t\n\r\f") | frozenset(range(32, 127))
 
 
@@ -50,7 +51,7 @@ def _is_text(head: bytes) -> bool:
         # A character may be cut in two at the end of what was looked at.
         if error.start < len(head) - 3:
             return False
-    return all(byte in _PRINTABLE or byte > 127 for byte in head)
+    return all(byte in _PRINTABLE or byte > _ASCII for byte in head)
 
 
 def identify(head: bytes, name: str) -> Lookalike:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit.tflite.opcodes import EDGETPU_CUSTOM_OP
@@ -118,6 +118,7 @@ class ModelFile:
         subgraphs: The graphs; the first is the one that runs.
         signatures: As in the file.
         entries: Metadata entries by name and place.
+        files: Sizes in bytes of the associated files in the archive, by name.
         external_data: Whether values lie behind the model at absolute positions, or in other files.
     """
 
@@ -129,6 +130,7 @@ class ModelFile:
     subgraphs: tuple[Subgraph, ...]
     signatures: tuple[Signature, ...] = ()
     entries: tuple[Entry, ...] = ()
+    files: Mapping[str, int] = field(default_factory=dict)
     external_data: bool = False
 
     @property
@@ -166,9 +168,8 @@ class ModelFile:
     @property
     def is_edgetpu(self) -> bool:
         """Whether the Edge TPU compiler made it, so that nothing but an Edge TPU runs it."""
-        return any(
-            operator.custom_code == EDGETPU_CUSTOM_OP for graph in self.subgraphs for operator in graph.operators
-        )
+        operators = (operator for graph in self.subgraphs for operator in graph.operators)
+        return any(operator.custom_code == EDGETPU_CUSTOM_OP for operator in operators)
 
     @property
     def float_tensors(self) -> tuple[str, ...]:

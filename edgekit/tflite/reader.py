@@ -9,8 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,7 +37,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         MissingFileError: there is no such file, or it is a folder.
         ModelFileError: it is not a TFLite model, or is damaged or cut short.
     """
-    with mapped(path) as data:
+    with open_data(path) as data:
         return parse_model(data, os.fspath(path))
 
 
@@ -52,7 +51,7 @@ def parse_model(data: Data, path: str = "") -> ModelFile:
     Raises:
         ModelFileError: it is not a TFLite model, or is damaged or cut short.
     """
-    name = Path(path).name or "the model"
+    name = path or "the model"
     if data[4:8] != IDENTIFIER:
         raise _not_a_model(bytes(data[:_HEAD]), name)
     decoder = Decoder(data, model_schema())
@@ -65,13 +64,12 @@ def parse_model(data: Data, path: str = "") -> ModelFile:
 def damaged(name: str, why: str) -> ModelFileError:
     """The error for a file whose bytes contradict each other."""
     return ModelFileError(
-        f"{name} is damaged or cut short: {why}.", hint="Copy or convert it again, and compare the sizes."
+        f"{name} is damaged or cut short: {why}", hint="Copy or convert it again, and compare the sizes."
     )
 
 
-@contextmanager
-def mapped(path: str | os.PathLike[str]) -> Iterator[mmap.mmap]:
-    """Lend the bytes of a file without loading it.
+def open_data(path: str | os.PathLike[str]) -> mmap.mmap:
+    """Map a file into memory, without loading it; for use in `with`.
 
     Raises:
         MissingFileError: there is no such file, or it is a folder or a device.
@@ -80,30 +78,26 @@ def mapped(path: str | os.PathLike[str]) -> Iterator[mmap.mmap]:
     where = os.fspath(path)
     try:
         status = Path(where).stat()
-        if not stat.S_ISREG(status.st_mode):
-            what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise MissingFileError(f"{where} is {what}, where a .tflite file is wanted.")
-        if status.st_size == 0:
-            raise ModelFileError(f"{where} is empty.", hint="Copy or convert it again.")
-        with Path(where).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
-    except FileNotFoundError as error:
-        if isinstance(error, MissingFileError):
-            raise
-        raise MissingFileError(f"There is no file {where}.", hint="Check the path.") from error
+        if stat.S_ISREG(status.st_mode) and status.st_size:
+            with Path(where).open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingFileError(f"there is no file {where}", hint="Check the path.") from error
     except PermissionError as error:
-        raise ModelFileError(f"{where} may not be read by this user.", hint="Check its permissions.") from error
+        raise ModelFileError(f"{where} may not be read", hint="Check its permissions.") from error
     except (OSError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(f"{where} cannot be read: {error}.") from error
+        raise ModelFileError(f"{where} cannot be read: {error}") from error
+    if stat.S_ISREG(status.st_mode):
+        raise ModelFileError(f"{where} is empty", hint="Copy or convert it again.")
+    what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+    raise MissingFileError(f"{where} is {what}, where a .tflite file is wanted")
 
 
 def _not_a_model(head: bytes, name: str) -> ModelFileError:
     if not head:
-        return ModelFileError(f"{name} is empty.", hint="Copy or convert it again.")
+        return ModelFileError(f"{name} is empty", hint="Copy or convert it again.")
     kind = identify(head, name)
-    return ModelFileError(f"{name} is not a TFLite model: it is {kind.what}.", hint=kind.hint)
+    return ModelFileError(f"{name} is not a TFLite model: it is {kind.what}", hint=kind.hint)
 
 
 def _model(decoder: Decoder, root: Record, data: Data, path: str) -> ModelFile:
@@ -118,8 +112,8 @@ def _model(decoder: Decoder, root: Record, data: Data, path: str) -> ModelFile:
         for entry in root.records("metadata")
     )
     external = any(buffer.number("offset") > _INLINE for buffer in root.records("buffers"))
-    options = [_large_options(decoder, operator) for graph in root.records("subgraphs")
-               for operator in graph.records("operators")]
+    operators = (operator for graph in root.records("subgraphs") for operator in graph.records("operators"))
+    options = [_large_options(decoder, operator) for operator in operators]
     archive = find_archive(data, decoder.extent)
     return ModelFile(
         path=path,
@@ -130,6 +124,7 @@ def _model(decoder: Decoder, root: Record, data: Data, path: str) -> ModelFile:
         subgraphs=subgraphs,
         signatures=tuple(_signature(signature, subgraphs) for signature in root.records("signature_defs")),
         entries=entries,
+        files=archive.sizes if archive else {},
         external_data=external or any(options) or bool(root.records("external_buffers")),
     )
 

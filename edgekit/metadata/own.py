@@ -1,0 +1,122 @@
+"""`edgekit.json`: what the standard has no place for, in the archive behind the model.
+
+Version 1 is a JSON object with the keys
+
+`schema`
+    1. A reader refuses a larger number.
+`model_sha256`
+    SHA-256 of the bytes before the archive, in hexadecimal: it finds a flipped bit, which no parser does.
+`task`, `target`
+    Names, or null.
+`inputs`
+    For each input in the graph's order an object with `content` (`image`, `features`, `audio`, `unknown`),
+    `channels` (`rgb`, `bgr`, `gray` or null) and `resize` (`stretch`, `letterbox`, `crop` or null).
+`provenance`
+    An object: where the model comes from and how it was made. Readers pass it on as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from edgekit.errors import DataError
+from edgekit.metadata.types import Channels, Content, InputMetadata, Metadata, ResizeRule
+from edgekit.tflite.flatbuffer import DamagedError, Data
+
+FILE = "edgekit.json"
+SCHEMA = 1
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "content": get_args(Content),
+    "channels": (None, *get_args(Channels)),
+    "resize": (None, *get_args(ResizeRule)),
+}
+
+
+def digest(data: Data, size: int) -> str:
+    """SHA-256 of the first `size` bytes, in hexadecimal."""
+    with memoryview(data) as whole, whole[:size] as part:
+        return hashlib.sha256(part).hexdigest()
+
+
+def encode_own(metadata: Metadata, sha256: str) -> bytes:
+    """The content of `edgekit.json`.
+
+    Raises:
+        DataError: the provenance holds something that JSON cannot.
+    """
+    document = {
+        "schema": SCHEMA,
+        "model_sha256": sha256,
+        "task": metadata.task,
+        "target": metadata.target,
+        "inputs": [{key: getattr(item, key) for key in _CHOICES} for item in metadata.inputs],
+        "provenance": dict(metadata.provenance),
+    }
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8") + b"\n"
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the provenance cannot be written as JSON: {error}") from error
+
+
+def decode_own(content: bytes) -> dict[str, Any]:
+    """Read `edgekit.json`.
+
+    Raises:
+        DamagedError: it is not what version 1 says, key by key.
+    """
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{FILE} in it is not JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise DamagedError(f"{FILE} in it is not an object")
+    version = document.get("schema")
+    if version != SCHEMA:
+        raise DamagedError(f"{FILE} in it has schema {version!r}, and this EdgeKit reads schema {SCHEMA}")
+    for key, types in _TYPES.items():
+        if not isinstance(document.get(key), types):
+            raise DamagedError(f"'{key}' in its {FILE} is {document.get(key)!r}")
+    return document
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "model_sha256": (str,),
+    "task": (str, type(None)),
+    "target": (str, type(None)),
+    "inputs": (list,),
+    "provenance": (dict,),
+}
+
+
+def apply_own(document: Mapping[str, Any], metadata: Metadata) -> Metadata:
+    """`metadata` with what `edgekit.json` says.
+
+    Raises:
+        DamagedError: an input is described by words that version 1 does not have.
+    """
+    described = [*document["inputs"], *({} for _ in metadata.inputs)]
+    return replace(
+        metadata,
+        task=document["task"],
+        target=document["target"],
+        provenance=document["provenance"],
+        inputs=tuple(
+            _input(item, values) for item, values in zip(metadata.inputs, described, strict=False)
+        ),
+        origin="edgekit",
+    )
+
+
+def _input(item: InputMetadata, values: Any) -> InputMetadata:
+    if not isinstance(values, dict):
+        raise DamagedError(f"'inputs' in its {FILE} holds {values!r}")
+    known = {key: values.get(key, getattr(item, key)) for key in _CHOICES}
+    for key, value in known.items():
+        if value not in _CHOICES[key]:
+            raise DamagedError(f"'{key}' in its {FILE} is {value!r}")
+    return replace(item, **known)

@@ -1,0 +1,293 @@
+"""A `.tflite` file, opened on a device: pictures or numbers in, results out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import metadata as metadata_files
+from edgekit.device import choose_device, open_delegates
+from edgekit.errors import DataError, ModelFileError
+from edgekit.inputs import ImageOptions, Input, InputAdapter, arrange_inputs, check_options, image_spec
+from edgekit.interpreter import Engine
+from edgekit.labels import read_labels
+from edgekit.metadata.types import (
+    Channels,
+    InputMetadata,
+    Metadata,
+    Normalization,
+    OutputMetadata,
+    ResizeRule,
+)
+from edgekit.normalization import parse_normalization
+from edgekit.quantization import Scale, dequantize
+from edgekit.results import Latency, Result
+from edgekit.tasks import Output, Task, build_task, choose_task
+from edgekit.tflite import ModelFile, Tensor, read_model
+
+NUMERIC_KINDS = "buif"
+MILLISECONDS = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a model is made of, put together by `load`."""
+
+    path: Path
+    metadata: Metadata
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    scales: tuple[Scale | None, ...]
+    task_name: str
+    task: Task
+    device: str
+    engine: Engine
+
+
+class Model:
+    """A model that is ready to run. Made by `load`; calls from several threads wait for one another."""
+
+    def __init__(self, parts: _Parts) -> None:
+        self._parts = parts
+        self._adapters = [InputAdapter(tensor) for tensor in parts.inputs]
+        self._names = tuple(tensor.name for tensor in parts.inputs)
+        self._lock = threading.Lock()
+
+    def __call__(self, data: Any, *, channels: Channels = "rgb") -> Result:
+        """Run the model on one sample.
+
+        Args:
+            data: For a model that takes a picture, its pixels: uint8 of shape (H, W), (H, W, 1), (H, W, 3) or
+                (H, W, 4), of any size, prepared as the model's metadata says. For any model, real numbers of
+                the input's shape, with or without the batch dimension, which are quantized where the model
+                is; those of a picture are normalized already. For a model with several inputs, a mapping by
+                input name, or a list in their order.
+            channels: Order of a picture's colours: `rgb`, or `bgr` as OpenCV has them.
+
+        Returns:
+            The task's result, such as a `Classification`.
+
+        Raises:
+            DataError: data of a shape or type that the model does not take, NaN or infinity.
+            UsageError: pixels for a model of unknown normalization.
+            DeviceError: the device failed.
+        """
+        parts = self._parts
+        with self._lock:
+            started = time.perf_counter()
+            tensors = self._prepare(data, channels)
+            prepared = time.perf_counter()
+            raw = parts.engine.run(tensors)
+            inferred = time.perf_counter()
+        result = parts.task([_real(*pair) for pair in zip(raw, parts.scales, strict=True)], parts.device)
+        moments = (started, prepared, inferred, time.perf_counter())
+        return replace(result, latency=Latency(*(float(step) * MILLISECONDS for step in np.diff(moments))))
+
+    def _prepare(self, data: Any, channels: Channels) -> list[NDArray[Any]]:
+        values = arrange_inputs(data, self._names)
+        return [adapter(value, channels) for adapter, value in zip(self._adapters, values, strict=True)]
+
+    def tensors(self, *tensors: NDArray[Any]) -> list[NDArray[Any]]:
+        """Run the network on tensors as they are, with neither preparation nor interpretation.
+
+        Args:
+            tensors: One array for each input, of its shape and type.
+
+        Returns:
+            The output tensors, quantized where the model is, in the order of the model's outputs.
+
+        Raises:
+            DataError: an array is missing, or of another shape or type.
+            DeviceError: the device failed.
+        """
+        if len(tensors) != len(self.inputs):
+            raise DataError(f"the model takes {len(self.inputs)} tensors ({', '.join(self._names)})")
+        for tensor, array in zip(self.inputs, tensors, strict=True):
+            if array.shape != tensor.shape or array.dtype != tensor.dtype:
+                raise DataError(
+                    f"input {tensor.name} takes {tensor.dtype} of shape {list(tensor.shape)}, "
+                    f"not {array.dtype} of shape {list(array.shape)}"
+                )
+        return self._parts.engine.run(tensors)
+
+    @property
+    def path(self) -> Path:
+        """The model file."""
+        return self._parts.path
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the file says of its model."""
+        return self._parts.metadata
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What the model takes."""
+        return self._parts.inputs
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What the network gives, before the task interprets it."""
+        return self._parts.outputs
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the first output's classes; empty where there are none."""
+        return self._parts.outputs[0].labels
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self._parts.task_name
+
+    @property
+    def device(self) -> str:
+        """What the model runs on, such as `cpu`."""
+        return self._parts.device
+
+    @property
+    def threads(self) -> int:
+        """Threads of the processor that it may use."""
+        return self._parts.engine.threads
+
+    def __repr__(self) -> str:
+        return f"<Model {self.path.name}: {self.task} on {self.device}>"
+
+
+def load(
+    path: str | PathLike[str],
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    task: str | None = None,
+    labels: str | PathLike[str] | Sequence[str] | None = None,
+    normalize: str | Normalization | None = None,
+    channels: Channels | None = None,
+    resize: ResizeRule | None = None,
+    top: int = 5,
+) -> Model:
+    """Open a model file on a device.
+
+    What the file's metadata says holds unless an argument says otherwise. A file without metadata runs too.
+
+    Args:
+        path: A `.tflite` file.
+        device: `auto` (the Edge TPU for a file compiled for it, else the processor), `cpu`, `coral`,
+            `coral:usb:0`, or what an installed package registered under `edgekit.devices`.
+        threads: Threads of the processor, from 1; by default one fewer than its cores, at most 4.
+        task: `classification` or `values`; by default what the file says, else a guess from the outputs.
+        labels: Class names, or a file of them.
+        normalize: How pixels are normalized: `0..1`, `-1..1`, `0..255`, `imagenet`, `MEAN/STD`, or a value.
+        channels: Order in which the network takes the colours; by default `rgb`.
+        resize: How pictures of another shape are fitted: `stretch` (default), `letterbox` or `crop`.
+        top: How many classes a classification names, from 1.
+
+    Raises:
+        MissingFileError: there is no such model or labels file.
+        ModelFileError: the file is no model, is damaged, or holds what this runtime cannot run.
+        UsageError: an argument that is unknown or does not go with the model.
+        DataError: labels that are not one for each class.
+        DeviceError: the accelerator is absent, or refuses.
+        MissingDependencyError: no TensorFlow Lite runtime is installed.
+    """
+    file = read_model(path)
+    about = metadata_files.read(file)
+    if isinstance(normalize, str):
+        normalize = parse_normalization(normalize)
+    inputs = _inputs(file, about, ImageOptions(normalize, channels, resize))
+    outputs = _outputs(file, about, _labels(labels))
+    name = choose_task(outputs, wanted=task, from_file=about.task, labelled=labels is not None)
+    interpretation = build_task(name, outputs, top=top)
+    device = choose_device(device, compiled_for_edgetpu=file.is_edgetpu)
+    return Model(
+        _Parts(
+            path=Path(path),
+            metadata=about,
+            inputs=inputs,
+            outputs=outputs,
+            scales=tuple(_scale(file, tensor) for tensor in file.outputs),
+            task_name=name,
+            task=interpretation,
+            device=device,
+            engine=Engine(path, threads=threads, delegates=open_delegates(device)),
+        )
+    )
+
+
+def _labels(labels: str | PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
+    if labels is None:
+        return ()
+    return read_labels(labels) if isinstance(labels, (str, PathLike)) else tuple(labels)
+
+
+def _inputs(file: ModelFile, about: Metadata, options: ImageOptions) -> tuple[Input, ...]:
+    said = (*about.inputs, *[InputMetadata()] * len(file.inputs))
+    inputs = tuple(
+        _input(file, *entry, options) for entry in zip(file.inputs, file.input_names, said, strict=False)
+    )
+    check_options(options, inputs)
+    return inputs
+
+
+def _input(file: ModelFile, tensor: Tensor, name: str, about: InputMetadata, options: ImageOptions) -> Input:
+    _check_tensor(file, tensor, name)
+    plain = Input(name, tensor.static_shape, tensor.dtype, _scale(file, tensor))
+    return replace(plain, image=image_spec(plain, about, options))
+
+
+def _check_tensor(file: ModelFile, tensor: Tensor, name: str) -> None:
+    if -1 in tensor.shape[1:] or (tensor.shape and tensor.shape[0] > 1):
+        raise ModelFileError(
+            f"{file.label}: input {name} has shape {list(tensor.shape)}, and only a batch of 1 whose other "
+            "dimensions are fixed can be run",
+            hint="Convert the model again with a fixed input shape.",
+        )
+    _check_type(file, tensor, name)
+
+
+def _check_type(file: ModelFile, tensor: Tensor, name: str) -> None:
+    try:
+        numeric = np.dtype(tensor.dtype).kind in NUMERIC_KINDS
+    except TypeError:
+        numeric = False
+    if not numeric:
+        raise ModelFileError(f"{file.label}: tensor {name} is of type {tensor.dtype}, which holds no numbers")
+
+
+def _outputs(file: ModelFile, about: Metadata, labels: tuple[str, ...]) -> tuple[Output, ...]:
+    said = (*about.outputs, *[OutputMetadata()] * len(file.outputs))
+    return tuple(
+        _output(file, position, said[position].labels, labels) for position in range(len(file.outputs))
+    )
+
+
+def _output(file: ModelFile, position: int, from_file: tuple[str, ...], given: tuple[str, ...]) -> Output:
+    tensor, name = file.outputs[position], file.output_names[position]
+    _check_type(file, tensor, name)
+    labels = given if given and position == 0 else from_file
+    return Output(name, tensor.static_shape, file.final_activation(position), labels)
+
+
+def _scale(file: ModelFile, tensor: Tensor) -> Scale | None:
+    """A tensor's quantization; a scale of 0 is how old converters say that there is none."""
+    parameters = tensor.quantization
+    if parameters is None or not any(parameters.scales):
+        return None
+    if len(parameters.scales) > 1:
+        raise ModelFileError(
+            f"{file.label}: tensor {tensor.name} has a scale for each slice, which no input or "
+            "output has in a model that can be run"
+        )
+    return Scale(parameters.scales[0], parameters.zero_points[0] if parameters.zero_points else 0)
+
+
+def _real(array: NDArray[Any], scale: Scale | None) -> NDArray[np.float32]:
+    return dequantize(array, scale) if scale else array.astype(np.float32, copy=False)

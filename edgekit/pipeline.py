@@ -1,0 +1,142 @@
+"""From a source through a model to results."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+from edgekit.errors import DataError, UsageError
+from edgekit.model import Model, load
+from edgekit.results import Result
+from edgekit.sources import Problem, Sample, Source, open_source
+
+QUEUE_LENGTH = 2
+"""Samples decoded ahead: two keep the reader and the network busy, more only cost memory and time."""
+END_SECONDS = 10.0
+"""Longest wait for the reader to notice that it is not wanted any more."""
+
+ProblemHandler = Callable[[Problem], None]
+
+
+def run(
+    model: Model | str | PathLike[str],
+    source: Source | str | PathLike[str],
+    *,
+    on_problem: ProblemHandler | None = None,
+    **options: Any,
+) -> Generator[Result, None, None]:
+    """Run a model on every sample of a source.
+
+    The next samples of a folder or video are decoded in a thread meanwhile, which ends with the iteration.
+
+    Args:
+        model: A model, or the path of one.
+        source: A source, or what `open_source` takes: a picture, folder, pattern, video or table.
+        on_problem: Called with each sample that cannot be read, which does not end the run; by default it is
+            shown as a Python warning.
+        options: As in `load`, for a model that is given by path.
+
+    Returns:
+        An iterator of results, each with the source, number and time of its sample. Model and source are
+        opened before it is returned.
+
+    Raises:
+        EdgeKitError: as in `load` and `open_source` at once, and as in calling a model during the iteration.
+    """
+    if isinstance(model, Model) and options:
+        raise UsageError(
+            f"{', '.join(options)} can only be given with the path of a model, which is not open yet"
+        )
+    opened = model if isinstance(model, Model) else load(model, **options)
+    samples = open_source(source, shape=row_shape(opened)) if isinstance(source, (str, PathLike)) else source
+    return _results(opened, samples, on_problem or _warn)
+
+
+def row_shape(model: Model) -> tuple[int, ...] | None:
+    """What the rows of a table are brought to: the shape of a model's one input, without the batch.
+
+    Raises:
+        UsageError: the model has several inputs, which no source fills.
+    """
+    if len(model.inputs) > 1:
+        names = ", ".join(tensor.name for tensor in model.inputs)
+        raise UsageError(
+            f"{model.path} takes {len(model.inputs)} inputs ({names}), and a source gives one at a time",
+            hint="Call the model from Python, with a mapping by input name.",
+        )
+    return model.inputs[0].shape[1:] if model.inputs else None
+
+
+def _warn(problem: Problem) -> None:
+    warnings.warn(f"skipped {problem}", stacklevel=2)
+
+
+def _results(model: Model, source: Source, on_problem: ProblemHandler) -> Generator[Result, None, None]:
+    with _reading(source) as samples:
+        for item in samples:
+            if isinstance(item, Problem):
+                on_problem(item)
+                continue
+            yield _result(model, item)
+
+
+def _result(model: Model, sample: Sample) -> Result:
+    try:
+        result = model(sample.data, channels=sample.channels)
+    except DataError as error:
+        raise DataError(f"{sample.source}: {error.message}", hint=error.hint) from error
+    return replace(
+        result, source=sample.source, sequence=sample.sequence, captured=sample.captured, time=sample.time
+    )
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[Iterator[Sample | Problem]]:
+    if not source.reads_ahead:
+        yield iter(source)
+        return
+    with closing(_Reader(source)) as reader:
+        yield iter(reader)
+
+
+class _Reader:
+    """Iterates a source in a thread of its own, a few samples ahead."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._items: queue.Queue[Sample | Problem | Exception | None] = queue.Queue(QUEUE_LENGTH)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._read, name=f"edgekit reader of {source.uri}", daemon=True
+        )
+        self._thread.start()
+
+    def _read(self) -> None:
+        last: Exception | None = None
+        try:
+            for item in self._source:
+                self._items.put(item)
+                if self._stop.is_set():
+                    break
+        except Exception as error:  # raised again where it is seen
+            last = error
+        self._items.put(last)
+
+    def __iter__(self) -> Iterator[Sample | Problem]:
+        while (item := self._items.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """End the thread: with the queue emptied, it can put what it holds and see that it should stop."""
+        self._stop.set()
+        while not self._items.empty():
+            self._items.get_nowait()
+        self._thread.join(END_SECONDS)

@@ -1,0 +1,298 @@
+"""What `edgekit convert` says to bad input: its own words each time, the right exit code, no file, no traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgekit
+
+keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
+
+pytestmark = pytest.mark.convert
+
+
+@dataclass(frozen=True)
+class Refusal:
+    code: int
+    message: str
+
+
+def refuse(folder: Path, *arguments: object) -> Refusal:
+    """Run `edgekit convert … -o out.tflite`, which has to fail cleanly."""
+    output = folder / "out.tflite"
+    command = [sys.executable, "-m", "edgekit", "convert", *map(str, arguments)]
+    if "-o" not in command:
+        command += ["-o", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode in (1, 2), done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not output.exists()
+    assert not list(folder.glob(".*part"))
+    return Refusal(done.returncode, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`numbers.keras` and `.h5` (4 numbers → 3 classes), `picture.keras` (8 x 8 x 3), `lambda.keras` and `.h5`."""
+    folder = tmp_path_factory.mktemp("models")
+    numbers = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    numbers.save(folder / "numbers.keras")
+    numbers.save(folder / "numbers.h5")
+    numbers.save_weights(folder / "only.weights.h5")
+    picture = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    picture.save(folder / "picture.keras")
+    code = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2, name="doubling")])
+    code.save(folder / "lambda.keras")
+    code.save(folder / "lambda.h5")
+    np.savez(folder / "good.npz", x=np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32))
+    return folder
+
+
+def table(path: Path, rows: Any) -> Path:
+    np.savetxt(path, np.asarray(rows), delimiter=",")
+    return path
+
+
+RANDOM = np.random.default_rng(1).normal(size=(20, 4))
+
+
+def test_missing_model(tmp_path: Path) -> None:
+    refusal = refuse(tmp_path, "nowhere.keras", "--precision", "float32")
+    assert refusal.code == 2
+    assert "no such file: nowhere.keras" in refusal.message
+
+
+def test_folder_that_is_no_saved_model(tmp_path: Path) -> None:
+    refusal = refuse(tmp_path, tmp_path, "--precision", "float32")
+    assert refusal.code == 2
+    assert "saved_model.pb" in refusal.message
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_text_by_the_name_of_a_model(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("hello\n")
+    refusal = refuse(tmp_path, name, "--precision", "float32")
+    assert refusal.code == 2
+    assert f"{name} is not a Keras model: it holds text" in refusal.message
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "model.keras").touch()
+    assert "the file is empty" in refuse(tmp_path, "model.keras", "--precision", "float32").message
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.97])
+def test_truncated_model(kind: str, share: float, models: Path, tmp_path: Path) -> None:
+    whole = (models / f"numbers.{kind}").read_bytes()
+    (tmp_path / f"cut.{kind}").write_bytes(whole[: int(len(whole) * share)])
+    refusal = refuse(tmp_path, f"cut.{kind}", "--precision", "float32")
+    assert refusal.code == 2
+    assert "cut short or damaged" in refusal.message
+
+
+def test_damaged_archive(models: Path, tmp_path: Path) -> None:
+    data = bytearray((models / "numbers.keras").read_bytes())
+    with zipfile.ZipFile(models / "numbers.keras") as archive:
+        weights = archive.getinfo("model.weights.h5")
+    data[weights.header_offset + 100 + weights.compress_size // 2] ^= 0xFF
+    (tmp_path / "damaged.keras").write_bytes(data)
+    refusal = refuse(tmp_path, "damaged.keras", "--precision", "float32")
+    assert refusal.code == 2
+    assert "damaged" in refusal.message
+
+
+def test_zip_that_is_no_model(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.keras", "w") as archive:
+        archive.writestr("cat.txt", "meow")
+    assert "holds no Keras model" in refuse(tmp_path, "photos.keras", "--precision", "float32").message
+
+
+def test_weights_without_a_model(models: Path, tmp_path: Path) -> None:
+    refusal = refuse(tmp_path, models / "only.weights.h5", "--precision", "float32")
+    assert refusal.code == 2
+    assert "weights only" in refusal.message
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+def test_lambda_layer_is_named_and_not_run(kind: str, models: Path, tmp_path: Path) -> None:
+    refusal = refuse(tmp_path, models / f"lambda.{kind}", "--precision", "float32")
+    assert refusal.code == 2
+    assert "'doubling' (Lambda)" in refusal.message
+    assert "edgekit.convert(model" in refusal.message
+
+
+def test_unknown_class_is_named(models: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(models / "numbers.keras") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(files["config.json"])
+    config["config"]["layers"][1]["class_name"] = "SecretDense"
+    config["config"]["layers"][1]["module"] = "their_project.layers"
+    with zipfile.ZipFile(tmp_path / "unknown.keras", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, json.dumps(config) if name == "config.json" else data)
+    refusal = refuse(tmp_path, "unknown.keras", "--precision", "float32")
+    assert refusal.code == 1
+    assert "'dense" in refusal.message
+    assert "SecretDense" in refusal.message
+
+
+def test_int8_without_calibration(models: Path, tmp_path: Path) -> None:
+    refusal = refuse(tmp_path, models / "numbers.keras")
+    assert refusal.code == 2
+    assert "needs calibration data" in refusal.message
+
+
+def test_calibration_that_is_missing_or_of_another_kind(models: Path, tmp_path: Path) -> None:
+    model = models / "numbers.keras"
+    assert "no such calibration data: gone/" in refuse(tmp_path, model, "--calibration", "gone/").message.replace(
+        "gone\n", "gone/\n"
+    )
+    (tmp_path / "notes.docx").touch()
+    assert "no kind that EdgeKit reads" in refuse(tmp_path, model, "--calibration", "notes.docx").message
+
+
+def test_calibration_folder_without_pictures(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "readme.md").touch()
+    refusal = refuse(tmp_path, models / "picture.keras", "--calibration", "photos")
+    assert refusal.code == 2
+    assert "no pictures in photos" in refusal.message
+
+
+def test_calibration_pictures_that_are_all_broken(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    refusal = refuse(tmp_path, models / "picture.keras", "--calibration", "photos")
+    assert refusal.code == 2
+    assert "a.jpg" in refusal.message
+
+
+def test_calibration_pictures_for_a_model_of_numbers(models: Path, tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    refusal = refuse(tmp_path, models / "numbers.keras", "--calibration", "photos")
+    assert refusal.code == 2
+    assert "shape (1, 4)" in refusal.message
+
+
+def test_calibration_table_with_nan(models: Path, tmp_path: Path) -> None:
+    rows = RANDOM.copy()
+    rows[6, 2] = np.nan
+    refusal = refuse(tmp_path, models / "numbers.keras", "--calibration", table(tmp_path / "nan.csv", rows))
+    assert refusal.code == 2
+    assert "line 7" in refusal.message
+    assert "column 3" in refusal.message
+
+
+def test_calibration_array_with_nan(models: Path, tmp_path: Path) -> None:
+    rows = RANDOM.astype(np.float32)
+    rows[6, 2] = np.nan
+    np.save(tmp_path / "nan.npy", rows)
+    refusal = refuse(tmp_path, models / "numbers.keras", "--calibration", "nan.npy")
+    assert refusal.code == 2
+    assert "NaN" in refusal.message
+    assert "sample 6" in refusal.message
+
+
+def test_calibration_of_the_wrong_width(models: Path, tmp_path: Path) -> None:
+    wide = table(tmp_path / "wide.csv", np.hstack([RANDOM, RANDOM[:, :1]]))
+    refusal = refuse(tmp_path, models / "numbers.keras", "--calibration", wide)
+    assert refusal.code == 2
+    assert "5 numbers where 4 are wanted" in refusal.message
+    np.save(tmp_path / "wide.npy", np.zeros((20, 5), np.float32))
+    refusal = refuse(tmp_path, models / "numbers.keras", "--calibration", "wide.npy")
+    assert refusal.code == 2
+    assert "(20, 5)" in refusal.message
+
+
+def test_calibration_that_never_changes(models: Path, tmp_path: Path) -> None:
+    flat = table(tmp_path / "flat.csv", np.full((20, 4), 0.5))
+    refusal = refuse(tmp_path, models / "numbers.keras", "--calibration", flat)
+    assert refusal.code == 2
+    assert "never changes" in refusal.message
+
+
+def test_damaged_calibration_archive(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.npz").write_bytes((models / "good.npz").read_bytes()[:100])
+    refusal = refuse(tmp_path, models / "numbers.keras", "--calibration", "cut.npz")
+    assert refusal.code == 2
+    assert "cut.npz" in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "valid"),
+    [
+        ("--precision", "int9", "float16"), ("--io", "int4", "uint8"), ("--target", "corral", "coral"),
+        ("--resize", "squash", "letterbox"), ("--channels", "rbg", "bgr"), ("--task", "classify", "classification"),
+        ("--normalize", "0-1", "imagenet"),
+    ],
+)
+def test_unknown_option_value_lists_the_valid_ones(
+    option: str, value: str, valid: str, models: Path, tmp_path: Path
+) -> None:
+    refusal = refuse(tmp_path, models / "numbers.keras", "--calibration", models / "good.npz", option, value)
+    assert refusal.code == 2
+    assert value in refusal.message
+    assert valid in refusal.message
+
+
+def test_options_that_do_not_go_together(models: Path, tmp_path: Path) -> None:
+    model = models / "numbers.keras"
+    assert "takes and gives float32" in refuse(tmp_path, model, "--precision", "float16", "--io", "int8").message
+    assert "does not run precision" in refuse(tmp_path, model, "--precision", "float16", "--target", "coral").message
+
+
+def test_label_file_of_the_wrong_length(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    refusal = refuse(
+        tmp_path, models / "numbers.keras", "--calibration", models / "good.npz", "--labels", "labels.txt"
+    )
+    assert refusal.code == 2
+    assert "2 labels" in refusal.message
+    assert "3 classes" in refusal.message
+
+
+def test_output_that_cannot_be_written(models: Path, tmp_path: Path) -> None:
+    model = models / "numbers.keras"
+    refusal = refuse(tmp_path, model, "--precision", "float32", "-o", "gone/out.tflite")
+    assert refusal.code == 1
+    assert "cannot write gone/out.tflite" in refusal.message
+    assert "it is a folder" in refuse(tmp_path, model, "--precision", "float32", "-o", tmp_path).message
+
+
+def test_model_that_is_tflite_already(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "done.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))
+    assert "edgekit run" in refuse(tmp_path, "done.tflite", "--precision", "float32").message
+
+
+def test_crash_of_the_converter_is_reported_with_the_layers_to_blame(tmp_path: Path) -> None:
+    """TensorFlow 2.21 dies on an LSTM at batch 1, or refuses it; in both cases the message names the layer."""
+    model = keras.Sequential([keras.Input((5, 2)), keras.layers.LSTM(3, name="memory"), keras.layers.Dense(1)])
+    model.save(tmp_path / "lstm.keras")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(20, 5, 2)).astype(np.float32))
+    refusal = refuse(tmp_path, "lstm.keras", "--calibration", "x.npy")
+    assert refusal.code == 1
+    assert "'memory' (LSTM)" in refusal.message
+
+
+def test_python_says_the_same_as_exceptions(models: Path, tmp_path: Path) -> None:
+    with pytest.raises(edgekit.UsageError, match="Did you mean 'int8'"):
+        edgekit.convert(models / "numbers.keras", tmp_path / "x.tflite", precision="int9")
+    with pytest.raises(edgekit.MissingFileError):
+        edgekit.convert(tmp_path / "gone.keras")
+    with pytest.raises(edgekit.UsageError, match="model cannot be dict"):
+        edgekit.convert({}, tmp_path / "x.tflite", precision="float32")
+    with pytest.raises(edgekit.DataError, match="tuples"):
+        edgekit.convert(models / "numbers.keras", tmp_path / "x.tflite", calibration=[(1, 2)])

@@ -1,0 +1,100 @@
+"""A real int8 classifier of 2 kB, built by hand, so that tests need neither TensorFlow nor data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+SIDE = 8
+CLASSES = 10
+
+
+def pack(model: Any) -> bytes:
+    """The bytes of a ModelT."""
+    builder = flatbuffers.Builder(4096)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _quantization(scale: float, zero_point: int) -> Any:
+    quantization = schema.QuantizationParametersT()
+    quantization.scale, quantization.zeroPoint = [scale], [zero_point]
+    return quantization
+
+
+def _tensor(name: str, shape: list[int], type_: int, scale: float, zero_point: int, buffer: int = 0) -> Any:
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type, tensor.buffer = name.encode(), shape, type_, buffer
+    tensor.quantization = _quantization(scale, zero_point)
+    return tensor
+
+
+def _operator(code: int, inputs: list[int], outputs: list[int], options_type: int, options: Any) -> Any:
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = code, inputs, outputs
+    operator.builtinOptionsType, operator.builtinOptions = options_type, options
+    return operator
+
+
+def _code(builtin: int, version: int) -> Any:
+    code = schema.OperatorCodeT()
+    code.deprecatedBuiltinCode = code.builtinCode = builtin
+    code.version = version
+    return code
+
+
+def _buffer(values: Any = None) -> Any:
+    buffer = schema.BufferT()
+    buffer.data = None if values is None else np.frombuffer(values.tobytes(), np.uint8)
+    return buffer
+
+
+def _map(name: str, index: int) -> Any:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name.encode(), index
+    return entry
+
+
+def weights() -> Any:
+    """Class k looks for light at the pixels whose number ends in k."""
+    pixels = np.arange(SIDE * SIDE)
+    return np.where(pixels % CLASSES == np.arange(CLASSES)[:, None], 100, -10).astype(np.int8)
+
+
+def classifier() -> Any:
+    """A ModelT: gray picture (1, 8, 8, 1) of 0 to 1, FULLY_CONNECTED, SOFTMAX, ten scores."""
+    options = schema.BuiltinOptions
+    softmax = schema.SoftmaxOptionsT()
+    softmax.beta = 1.0
+    int8, int32 = schema.TensorType.INT8, schema.TensorType.INT32
+    graph = schema.SubGraphT()
+    graph.name = b"main"
+    graph.tensors = [
+        _tensor("serving_default_image:0", [1, SIDE, SIDE, 1], int8, 1 / 255, -128),
+        _tensor("dense/weights", [CLASSES, SIDE * SIDE], int8, 0.01, 0, buffer=1),
+        _tensor("dense/bias", [CLASSES], int32, 0.01 / 255, 0, buffer=2),
+        _tensor("dense/logits", [1, CLASSES], int8, 0.1, 0),
+        _tensor("StatefulPartitionedCall:0", [1, CLASSES], int8, 1 / 256, -128),
+    ]
+    graph.inputs, graph.outputs = [0], [4]
+    graph.operators = [
+        _operator(0, [0, 1, 2], [3], options.FullyConnectedOptions, schema.FullyConnectedOptionsT()),
+        _operator(1, [3], [4], options.SoftmaxOptions, softmax),
+    ]
+    signature = schema.SignatureDefT()
+    signature.inputs, signature.outputs = [_map("image", 0)], [_map("scores", 4)]
+    signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
+    runtime = schema.MetadataT()
+    runtime.name, runtime.buffer = b"min_runtime_version", 3
+
+    model = schema.ModelT()
+    model.version, model.description = 3, b"tiny classifier"
+    builtin = schema.BuiltinOperator
+    model.operatorCodes = [_code(builtin.FULLY_CONNECTED, 4), _code(builtin.SOFTMAX, 2)]
+    model.subgraphs, model.signatureDefs, model.metadata = [graph], [signature], [runtime]
+    version = np.frombuffer(b"1.14.0".ljust(16, b"\0"), np.uint8)
+    model.buffers = [_buffer(), _buffer(weights()), _buffer(np.zeros(CLASSES, np.int32)), _buffer(version)]
+    return model
