@@ -25,10 +25,10 @@ def _quantization(scale: float, zero_point: int) -> Any:
     return quantization
 
 
-def _tensor(name: str, shape: list[int], type_: int, scale: float, zero_point: int, buffer: int = 0) -> Any:
+def _tensor(name: str, shape: list[int], type_: int, real: tuple[float, int], buffer: int = 0) -> Any:
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type, tensor.buffer = name.encode(), shape, type_, buffer
-    tensor.quantization = _quantization(scale, zero_point)
+    tensor.quantization = _quantization(*real)
     return tensor
 
 
@@ -73,11 +73,11 @@ def classifier() -> Any:
     graph = schema.SubGraphT()
     graph.name = b"main"
     graph.tensors = [
-        _tensor("serving_default_image:0", [1, SIDE, SIDE, 1], int8, 1 / 255, -128),
-        _tensor("dense/weights", [CLASSES, SIDE * SIDE], int8, 0.01, 0, buffer=1),
-        _tensor("dense/bias", [CLASSES], int32, 0.01 / 255, 0, buffer=2),
-        _tensor("dense/logits", [1, CLASSES], int8, 0.1, 0),
-        _tensor("StatefulPartitionedCall:0", [1, CLASSES], int8, 1 / 256, -128),
+        _tensor("serving_default_image:0", [1, SIDE, SIDE, 1], int8, (1 / 255, -128)),
+        _tensor("dense/weights", [CLASSES, SIDE * SIDE], int8, (0.01, 0), buffer=1),
+        _tensor("dense/bias", [CLASSES], int32, (0.01 / 255, 0), buffer=2),
+        _tensor("dense/logits", [1, CLASSES], int8, (0.1, 0)),
+        _tensor("StatefulPartitionedCall:0", [1, CLASSES], int8, (1 / 256, -128)),
     ]
     graph.inputs, graph.outputs = [0], [4]
     graph.operators = [

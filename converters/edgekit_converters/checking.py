@@ -18,6 +18,7 @@ from edgekit_converters.outcome import Agreement
 
 MOST_SAMPLES = 50
 """Samples compared at most: more change the figure little and take the float model's time."""
+BINARY_THRESHOLD = 0.5
 
 
 def sqnr_db(reference: NDArray[np.float32], values: NDArray[np.float32]) -> float:
@@ -45,9 +46,13 @@ def compare(
     reference, values = _flat(floats), _flat(finished)
     same = None
     if classifies:
-        best = [(np.argmax(f[0]), np.argmax(q[0])) for f, q in zip(floats, finished, strict=True)]
-        same = sum(f == q for f, q in best) / len(best)
+        same = sum(_class(f[0]) == _class(q[0]) for f, q in zip(floats, finished, strict=True)) / len(chosen)
     return Agreement(len(chosen), sqnr_db(reference, values), same)
+
+
+def _class(scores: NDArray[np.float32]) -> int:
+    """The class that an output means: the largest score, or 0 or 1 by a single probability."""
+    return int(np.argmax(scores)) if scores.size > 1 else int(scores.item() > BINARY_THRESHOLD)
 
 
 def _run(engine: Engine, model: ModelFile, sample: Mapping[str, Any]) -> list[NDArray[np.float32]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 
 import edgekit
 from edgekit.cli import debug_option, examples
-from edgekit.errors import MissingDependencyError
+from edgekit.errors import ConversionError, MissingDependencyError
 from edgekit.images import import_cv2, list_images, read_image
 from edgekit_converters import convert
+from edgekit_converters.demo_training import TRAINING, load_digits
 from edgekit_converters.keras_files import INSTALL
+from edgekit_converters.process import child_environment
 
-TRAINING = 1200
 CALIBRATION = 200
-EPOCHS = 8
-BRIGHTEST = 16
-"""Largest value of a digit in scikit-learn's data; pictures have 255."""
 SHOWN = 5
 
 
@@ -52,8 +50,8 @@ def demo_command(output: Path, as_json: bool) -> None:
     """Train a small network on handwritten digits, convert it to int8, and run it on pictures it never saw."""
     say = click.echo if not as_json else (lambda _: None)
     say("1. Training a small CNN on scikit-learn's handwritten digits (8 x 8 pixels) …")
-    held_back, labels = _write_pictures(output)
-    model = _train(output)
+    held_back = _write_pictures(output)
+    float_best = _train(output)
     say(f"   {output}/digits.keras  trained on {TRAINING} pictures; {len(held_back)} are held back")
     say("2. Converting it to int8, calibrated on pictures of the training set …")
     conversion = convert(
@@ -63,7 +61,7 @@ def demo_command(output: Path, as_json: bool) -> None:
     kilobytes = conversion.size / 1000, conversion.source_size / 1000
     say("   {}  {:.1f} kB; the Keras file has {:.1f} kB".format(conversion.path, *kilobytes))
     say("3. Evaluating float against int8 on the held-back pictures …")
-    scores = _evaluate(model, output, held_back, labels)
+    scores = _evaluate(conversion.path, held_back, float_best)
     say(
         f"   float {scores.float_accuracy:.2%}, int8 {scores.int8_accuracy:.2%} of {scores.pictures} right "
         f"({(scores.int8_accuracy - scores.float_accuracy) * 100:+.2f} points)"
@@ -76,20 +74,13 @@ def demo_command(output: Path, as_json: bool) -> None:
         click.echo(json.dumps({"conversion": conversion.to_dict(), "scores": asdict(scores)}, indent=2))
 
 
-def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """All 1,797 digits as pictures, uint8 of shape (N, 8, 8), and what they are."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingDependencyError("the demo needs scikit-learn, which is not installed", hint=INSTALL) from error
-    data = load_digits()
-    return (data.images * (255 / BRIGHTEST)).round().astype(np.uint8), data.target
-
-
-def _write_pictures(output: Path) -> tuple[list[Path], list[int]]:
-    """Write labels, calibration pictures and held-back pictures; return the last, with what they show."""
+def _write_pictures(output: Path) -> list[Path]:
+    """Write labels, calibration pictures and held-back pictures, by class; return the last."""
     cv2 = import_cv2()
-    pictures, digits = _digits()
+    try:
+        pictures, digits = load_digits()
+    except ImportError as error:
+        raise MissingDependencyError(f"the demo needs {error.name}, which is not installed", hint=INSTALL) from error
     output.mkdir(parents=True, exist_ok=True)
     (output / "labels.txt").write_text("".join(f"{digit}\n" for digit in range(10)))
     held_back: list[Path] = []
@@ -102,52 +93,32 @@ def _write_pictures(output: Path) -> tuple[list[Path], list[int]]:
         cv2.imwrite(str(path), picture)
         if index >= TRAINING:
             held_back.append(path)
-    return held_back, [int(digit) for digit in digits[TRAINING:]]
+    return held_back
 
 
-def _train(output: Path) -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    try:
-        import keras
-    except ImportError as error:
-        raise MissingDependencyError(f"the demo needs {error.name}, which is not installed", hint=INSTALL) from error
-    keras.utils.set_random_seed(1)
-    layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((8, 8, 1), name="digit"),
-        layers.Rescaling(1 / 255),
-        layers.Conv2D(16, 3, padding="same", activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(32, 3, padding="same", activation="relu"),
-        layers.Flatten(),
-        layers.Dense(10, activation="softmax"),
-    ])
-    model.compile("adam", "sparse_categorical_crossentropy")
-    pictures, digits = _digits()
-    model.fit(pictures[:TRAINING, ..., None], digits[:TRAINING], epochs=EPOCHS, batch_size=32, verbose=0)
-    model.save(output / "digits.keras")
-    return model
+def _train(output: Path) -> NDArray[np.int64]:
+    """Train in a child, which keeps TensorFlow's chatter and memory out of here; return its float model's answers."""
+    command = [sys.executable, "-P", "-m", "edgekit_converters.demo_training", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, env=child_environment(debug=False), check=False)
+    if done.returncode != 0:
+        log = done.stderr.strip().splitlines()
+        raise ConversionError(f"training failed: {log[-1] if log else done.returncode}", hint=INSTALL)
+    return np.array(json.loads(done.stdout.splitlines()[-1]), np.int64)
 
 
-def _evaluate(model: Any, output: Path, pictures: Sequence[Path], digits: Sequence[int]) -> Scores:
-    images = [read_image(path) for path in pictures]
-    grey = np.stack([image[..., :1] for image in images])
-    expected = np.array(digits)
-    float_best = model.predict(grey, verbose=0).argmax(axis=1)
-    quantized = edgekit.load(output / "digits.tflite")
-    int8_best = [best.index for image in images if (best := quantized(image).best())]
-    return Scores(
-        len(images), float((float_best == expected).mean()), float((np.array(int8_best) == expected).mean())
-    )
+def _evaluate(model_file: Path, pictures: Sequence[Path], float_best: NDArray[np.int64]) -> Scores:
+    expected = np.array([int(path.parent.name) for path in pictures])
+    model = edgekit.load(model_file)
+    answers = [model(read_image(path), channels="bgr").best() for path in pictures]
+    int8_best = np.array([best.index if best else -1 for best in answers])
+    return Scores(len(pictures), float((float_best == expected).mean()), float((int8_best == expected).mean()))
 
 
 def _run_some(output: Path) -> Iterator[str]:
     model = edgekit.load(output / "digits.tflite")
     pictures = list_images(output / "held-back")
     for path in pictures[:: len(pictures) // SHOWN][:SHOWN]:
-        best = model(read_image(path)).best()
+        best = model(read_image(path), channels="bgr").best()
         if best:
             yield f"{path}  →  {best.label}  ({best.score:.2f})"
 

@@ -99,11 +99,11 @@ def _start(folder: Path, pipe: int, log: IO[bytes] | None) -> subprocess.Popen[b
     command = [sys.executable, "-P", "-m", "edgekit_converters.worker", str(folder), str(pipe)]
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log or sys.stderr.fileno(), stderr=log, pass_fds=(pipe,),
-        env=_environment(debug=log is None), start_new_session=True,
+        env=child_environment(debug=log is None), start_new_session=True,
     )
 
 
-def _environment(*, debug: bool) -> dict[str, str]:
+def child_environment(*, debug: bool) -> dict[str, str]:
     """Conversion is the same on every machine: no GPU, one backend, no hash seed of the day."""
     wanted = {
         "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONHASHSEED": "0",
