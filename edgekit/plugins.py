@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Group = Literal["edgekit.commands", "edgekit.converters", "edgekit.devices", "edgekit.sources"]
 
 
 def registered(group: Group) -> dict[str, EntryPoint]:
     """The entry points of a group by name, none of them loaded."""
+    from importlib.metadata import entry_points  # 25 ms, and a device may run for months without
+
     return {point.name: point for point in entry_points(group=group)}
 
 

@@ -492,6 +492,6 @@ def test_keypoints_of_a_real_model_lie_where_they_should(shared: Path) -> None:
     model = edgekit.load(shared / "tflite" / f"{name}.tflite")
     found = values(next(edgekit.run(model, shared / "images" / "squat.bmp")))[0]
     reference = np.genfromtxt(shared / "tflite" / f"{name}_reference.csv", delimiter=",", names=True)
-    sure = reference["score"] > 0.3
-    for column, field in enumerate(("y", "x")):
+    sure = reference["keypoint_score"] > 0.3
+    for column, field in enumerate(("keypoint_y", "keypoint_x")):
         assert np.abs(found[:, column] - reference[field])[sure].max() < 0.03

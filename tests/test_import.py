@@ -1,0 +1,56 @@
+"""What `import edgekit` loads and gives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import edgekit
+
+HEAVY = (
+    "tensorflow", "keras", "cv2", "ai_edge_litert", "tflite_runtime", "click", "flatbuffers", "sklearn",
+    "edgekit_converters", "edgekit_devices", "importlib.resources.readers",
+)
+PUBLIC = {
+    "Classification", "ConversionError", "DataError", "DeviceError", "EdgeKitError", "Latency", "Metadata",
+    "MissingDependencyError", "MissingFileError", "Model", "ModelFileError", "OutputError", "Result", "ScoredClass",
+    "UsageError", "Values", "__version__", "convert", "load", "run",
+}
+
+
+def loaded_by(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return set(done.stdout.split())
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    found = loaded_by("import edgekit")
+    assert found.isdisjoint(HEAVY)
+    assert "numpy" in found
+
+
+def test_the_command_line_loads_no_tensorflow() -> None:
+    code = "from edgekit.cli.run import run_command"
+    assert loaded_by(code).isdisjoint({"tensorflow", "keras", "cv2", "ai_edge_litert", "edgekit_converters"})
+
+
+def test_public_names() -> None:
+    assert set(edgekit.__all__) == PUBLIC
+    for name in PUBLIC - {"convert"}:
+        assert hasattr(edgekit, name)
+
+
+def test_convert_comes_from_the_workstation_s_package() -> None:
+    from edgekit_converters import convert
+
+    assert edgekit.convert is convert
+
+
+def test_other_names_are_missing() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'detect'"):
+        edgekit.detect  # noqa: B018

@@ -1,0 +1,167 @@
+"""Where samples come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit import MissingFileError, UsageError, plugins
+from edgekit.sources import Problem, Sample, Source, open_source
+
+cv2 = pytest.importorskip("cv2")
+
+FRAMES = 30
+
+
+def write_picture(path: Path, level: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.full((8, 8, 3), level, np.uint8))
+    return path
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Frames whose lower half gets brighter by 8 from one to the next."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    noise = np.random.default_rng(0)
+    for number in range(FRAMES):
+        frame = np.full((48, 64, 3), number * 8, np.uint8)
+        frame[:24] = noise.integers(0, 256, (24, 64, 3))
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+def split(source: Source) -> tuple[list[Sample], list[Problem]]:
+    items = list(source)
+    return [item for item in items if isinstance(item, Sample)], [item for item in items if isinstance(item, Problem)]
+
+
+def test_a_picture_is_one_sample(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", 7)
+    [sample], problems = split(open_source(path))
+    assert not problems
+    assert (sample.source, sample.sequence, sample.channels) == (str(path), 0, "bgr")
+    assert sample.data.shape == (8, 8, 3)
+    assert sample.data.max() == 7
+    assert sample.captured > 0
+    assert sample.time.tzinfo is not None
+
+
+def test_a_folder_gives_its_pictures_in_order_and_tells_of_bad_ones(tmp_path: Path) -> None:
+    write_picture(tmp_path / "b" / "2.png")
+    write_picture(tmp_path / "a.png")
+    (tmp_path / "c.jpg").write_text("no picture")
+    samples, [problem] = split(open_source(tmp_path))
+    assert [Path(sample.source).name for sample in samples] == ["a.png", "2.png"]
+    assert [sample.sequence for sample in samples] == [0, 1]
+    assert problem.sequence == 2
+    assert "c.jpg" in str(problem)
+    assert "no picture" in problem.reason
+
+
+@pytest.mark.parametrize(("pattern", "count"), [("*.png", 2), ("**/*.png", 3), ("[b]*.png", 1)])
+def test_patterns(tmp_path: Path, pattern: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b.png", "sub/c.png"):
+        write_picture(tmp_path / name)
+    assert len(list(open_source(f"{tmp_path}/{pattern}"))) == count
+    monkeypatch.chdir(tmp_path)
+    assert len(list(open_source(pattern))) == count
+
+
+def test_a_pattern_may_match_files_of_several_kinds(tmp_path: Path, video: Path) -> None:
+    write_picture(tmp_path / "a.png")
+    source = open_source(f"{tmp_path}/*.*")
+    samples, problems = split(source)
+    assert not problems
+    assert source.reads_ahead
+    assert [sample.sequence for sample in samples] == [0, *range(FRAMES)]
+    assert samples[-1].source == str(video)
+
+
+def test_a_file_whose_name_is_a_pattern_is_that_file(tmp_path: Path) -> None:
+    assert len(list(open_source(write_picture(tmp_path / "[1].png")))) == 1
+
+
+def test_a_file_is_known_by_its_content_where_the_name_does_not_say(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png").rename(tmp_path / "photo")
+    assert len(split(open_source(tmp_path / "photo"))[0]) == 1
+    (tmp_path / "notes.txt").write_text("words")
+    with pytest.raises(UsageError, match=r"notes\.txt") as caught:
+        open_source(tmp_path / "notes.txt")
+    assert ".csv" in caught.value.hint
+
+
+def test_the_frames_of_a_video(video: Path) -> None:
+    samples, problems = split(open_source(video))
+    assert not problems
+    assert [sample.sequence for sample in samples] == list(range(FRAMES))
+    assert [abs(int(sample.data[40, 32, 0]) - number * 8) <= 4 for number, sample in enumerate(samples)] == [True] * FRAMES
+
+
+def test_a_video_cut_short_is_told_from_one_at_its_end(video: Path) -> None:
+    content = video.read_bytes()
+    video.write_bytes(content[: len(content) // 2])
+    samples, [problem] = split(open_source(video))
+    assert 5 < len(samples) < 20
+    assert f"after {len(samples)} of {FRAMES} frames" in problem.reason
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\0" * 5000])
+def test_what_is_no_video_is_a_problem(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "clip.mp4").write_bytes(content)
+    samples, [problem] = split(open_source(tmp_path / "clip.mp4"))
+    assert not samples
+    assert "no video" in problem.reason
+    assert "clip.mp4" in str(problem)
+
+
+def test_rows_of_numbers_are_brought_to_a_shape_and_bad_ones_told(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("a,b\n1,2\n3,\n5,6\n")
+    samples, [problem] = split(open_source(path, shape=(2, 1)))
+    assert [sample.data.tolist() for sample in samples] == [[[1], [2]], [[5], [6]]]
+    assert [sample.sequence for sample in samples] == [0, 2]
+    assert str(problem) == f"{path}, line 3: column 2 is empty"
+    samples, problems = split(open_source(path, shape=(3,)))
+    assert not samples
+    assert [problem.sequence for problem in problems] == [0, 1, 2]
+
+
+def test_pictures_in_an_array_stay_pixels(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((2, 4, 5, 3), np.uint8))
+    samples, _ = split(open_source(tmp_path / "a.npy", shape=(8, 8, 3)))
+    assert [(sample.data.shape, sample.data.dtype, sample.channels) for sample in samples] == [
+        ((4, 5, 3), np.dtype(np.uint8), "rgb")
+    ] * 2
+    np.save(tmp_path / "flat.npy", np.zeros((2, 12), np.uint8))
+    samples, _ = split(open_source(tmp_path / "flat.npy", shape=(2, 2, 3)))
+    assert [(sample.data.shape, sample.data.dtype) for sample in samples] == [((2, 2, 3), np.dtype(np.uint8))] * 2
+
+
+@pytest.mark.parametrize("name", ["absent.jpg", "absent/", "*.jpg"])
+def test_what_is_not_there(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MissingFileError, match=name.rstrip("/").replace("*", r"\*")):
+        open_source(f"{tmp_path}/{name}")
+
+
+def test_an_unknown_scheme_is_told_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="no source 'camera:'") as caught:
+        open_source("camera:0")
+    assert "video" in caught.value.hint
+
+
+def test_a_registered_scheme_is_opened_with_the_whole_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        def load(self) -> Any:
+            return lambda uri: ("opened", uri)
+
+    monkeypatch.setattr(plugins, "registered", lambda group: {"camera": Point()} if group == "edgekit.sources" else {})
+    assert open_source("camera:0") == ("opened", "camera:0")
+    with pytest.raises(UsageError) as caught:
+        open_source("mic:0")
+    assert "camera:" in caught.value.hint
