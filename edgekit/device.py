@@ -27,7 +27,7 @@ def choose_device(wanted: str, *, compiled_for_edgetpu: bool) -> str:
         UsageError: nobody registered the device, or it does not go with the file.
     """
     if wanted == AUTO:
-        return EDGE_TPU if compiled_for_edgetpu else CPU
+        wanted = EDGE_TPU if compiled_for_edgetpu else CPU
     name = wanted.partition(":")[0]
     known = plugins.registered("edgekit.devices")
     if wanted != CPU and name not in known:

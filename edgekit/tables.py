@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -173,6 +172,13 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, NDArray[Any]]:
         MissingFileError: there is no such file.
         DataError: the file is damaged, or holds objects that are no numbers.
     """
+    import tokenize  # with zipfile 6 ms, and seldom needed
+    import zipfile
+    import zlib
+
+    # All that NumPy was seen to raise for files damaged at random.
+    damage = (ValueError, OSError, EOFError, RuntimeError, MemoryError)
+    inner_damage = (tokenize.TokenError, zipfile.BadZipFile, zlib.error)
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -182,7 +188,7 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, NDArray[Any]]:
                 arrays = {name: loaded[name] for name in loaded.files}
     except FileNotFoundError:
         raise MissingFileError(f"no such file: {path}") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (*damage, *inner_damage) as error:
         raise DataError(f"{path} is no array of numbers that NumPy reads, or is damaged: {error}") from error
     return arrays
 

@@ -53,7 +53,7 @@ def test_the_name_does_not_matter(tmp_path: Path, picture: NDArray[np.uint8], na
 
 def test_other_depths_become_three_channels_of_eight_bits(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
     grey = picture[..., 1]
-    variants = {
+    variants: dict[str, tuple[NDArray[np.generic], NDArray[np.uint8]]] = {
         "grey": (grey, np.dstack([grey] * 3)),
         "deep": (picture.astype(np.uint16) * 257, picture),
         "see_through": (np.dstack([picture, np.full(grey.shape, 128, np.uint8)]), picture),

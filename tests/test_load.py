@@ -236,7 +236,7 @@ def test_several_inputs_go_by_name_or_place(build: Build) -> None:
     assert values(model({"b": [1, 1], "a": [5, 7]})).tolist() == [4, 6]
     assert values(model([[5, 7], [1, 1]])).tolist() == [4, 6]
     for wrong in ([5, 7, 9], np.zeros((1, 2)), {"a": [1, 1]}):
-        with pytest.raises(DataError, match="a, b|2 inputs"):
+        with pytest.raises(DataError, match=r"a, b|2 inputs"):
             model(wrong)
     with pytest.raises(UsageError, match="takes 2 inputs"):
         edgekit.run(model, "numbers.csv")
@@ -304,7 +304,7 @@ def test_a_sigmoid_has_two_classes(sigmoid: Path) -> None:
     ],
 )
 def test_the_task_is_chosen(
-    shape: tuple[int, ...], activation: str | None, labels: int, wanted: str | None, from_file: str | None,
+    *, shape: tuple[int, ...], activation: str | None, labels: int, wanted: str | None, from_file: str | None,
     given: bool, expected: str,
 ) -> None:
     outputs = [Output("y", shape, activation, ("a",) * labels)]
@@ -427,7 +427,7 @@ def test_operations_that_the_runtime_lacks_are_explained(build: Build) -> None:
 
 def test_an_operation_of_a_newer_tensorflow_is_explained() -> None:
     """The words of the runtime, as it says them of a version that it does not know."""
-    reason = "Didn't find op for builtin opcode 'ABS' version '99'. An older version of this builtin might be supported."
+    reason = "Didn't find op for builtin opcode 'ABS' version '99'. An older version might be supported."
     error = explain(Path("m.tflite"), reason, "ai_edge_litert")
     assert "m.tflite cannot be run by ai_edge_litert" in error.message
     assert "newer TensorFlow" in error.hint

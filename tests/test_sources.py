@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,8 @@ def test_the_frames_of_a_video(video: Path) -> None:
     samples, problems = split(open_source(video))
     assert not problems
     assert [sample.sequence for sample in samples] == list(range(FRAMES))
-    assert [abs(int(sample.data[40, 32, 0]) - number * 8) <= 4 for number, sample in enumerate(samples)] == [True] * FRAMES
+    levels = np.array([sample.data[40, 32, 0] for sample in samples], int)
+    assert np.abs(levels - np.arange(FRAMES) * 8).max() <= 4
 
 
 def test_a_video_cut_short_is_told_from_one_at_its_end(video: Path) -> None:
@@ -149,19 +152,34 @@ def test_what_is_not_there(tmp_path: Path, name: str) -> None:
         open_source(f"{tmp_path}/{name}")
 
 
-def test_an_unknown_scheme_is_told_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_picture(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingFileError):
+        open_source("")
+
+
+def test_an_unknown_scheme_is_told_what_there_is() -> None:
     with pytest.raises(UsageError, match="no source 'camera:'") as caught:
         open_source("camera:0")
     assert "video" in caught.value.hint
 
 
 def test_a_registered_scheme_is_opened_with_the_whole_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Camera:
+        uri: str
+        reads_ahead: bool = False
+
+        def __iter__(self) -> Iterator[Sample | Problem]:
+            yield Sample(np.zeros(1), self.uri)
+
     class Point:
         def load(self) -> Any:
-            return lambda uri: ("opened", uri)
+            return Camera
 
     monkeypatch.setattr(plugins, "registered", lambda group: {"camera": Point()} if group == "edgekit.sources" else {})
-    assert open_source("camera:0") == ("opened", "camera:0")
+    assert open_source("camera:0").uri == "camera:0"
     with pytest.raises(UsageError) as caught:
         open_source("mic:0")
     assert "camera:" in caught.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,24 @@ def test_damaged_and_foreign_arrays_are_refused(tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         with pytest.raises(DataError, match=path.name):
             read_rows(path)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv"])
+@given(data=st.data())
+def test_damage_is_never_another_error(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("t") / f"a{suffix}"
+    if suffix == ".csv":
+        path.write_text("a,b\n" + "1.5,2\n" * 10)
+    else:
+        (np.save if suffix == ".npy" else np.savez_compressed)(path, np.arange(12.0).reshape(4, 3))
+    content = bytearray(path.read_bytes())
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=5)):
+        content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with suppress(DataError):
+        read_rows(path)
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "absent.npy"])

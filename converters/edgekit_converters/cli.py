@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli import debug_option, examples
+from edgekit.cli import debug_option, examples, own_command
 from edgekit.normalization import FORMS
 from edgekit_converters import DEFAULT_SAMPLES, convert
 from edgekit_converters.events import Progress
@@ -118,7 +118,7 @@ def describe(conversion: Conversion) -> str:
     if conversion.agreement:
         lines.append(f"  accuracy     {_agreement(conversion)}")
     example = "PICTURE" if len(conversion.inputs[0].shape) == 4 else "rows.csv"
-    return "\n".join([*lines, f"Next: edgekit run {conversion.path} {example}"])
+    return "\n".join([*lines, f"Next: {own_command()} run {conversion.path} {example}"])
 
 
 def _agreement(conversion: Conversion) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edgekit
-from edgekit.cli import debug_option, examples
+from edgekit.cli import debug_option, examples, own_command
 from edgekit.errors import ConversionError, MissingDependencyError
 from edgekit.images import import_cv2, list_images, read_image
 from edgekit_converters import convert
@@ -124,12 +124,12 @@ def _run_some(output: Path) -> Iterator[str]:
 
 
 def _next_steps(output: Path) -> str:
+    edgekit_command = own_command()
     return "\n".join([
         "Next:",
-        f"  edgekit run {output}/digits.tflite {output}/held-back",
-        f"  edgekit inspect {output}/digits.tflite",
-        f"  edgekit convert {output}/digits.keras --calibration {output}/calibration --labels {output}/labels.txt",
-        "and then the same with a model of your own: edgekit convert --help",
+        f"  {edgekit_command} run {output}/digits.tflite {output}/held-back",
+        f"  {edgekit_command} inspect {output}/digits.tflite",
+        f"  {edgekit_command} convert {output}/digits.keras --calibration {output}/calibration "
+        f"--labels {output}/labels.txt",
+        f"and then the same with a model of your own: {edgekit_command} convert --help",
     ])
-
-

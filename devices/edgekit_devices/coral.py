@@ -16,6 +16,7 @@ LIBRARY = "libedgetpu.so.1"
 LIBRARY_VARIABLE = "EDGEKIT_LIBEDGETPU"
 """Environment variable with the path of another library."""
 
+_FUNCTIONS = ("edgetpu_list_devices", "edgetpu_free_devices", "tflite_plugin_create_delegate")
 _INSTALL = (
     "Install the Debian package libedgetpu1-std (builds for today's systems: "
     "https://github.com/feranick/libedgetpu/releases), or run the uncompiled model with --device cpu."
@@ -64,16 +65,8 @@ def count_devices(library: str = LIBRARY) -> int:
     Raises:
         DeviceError: the library cannot be loaded, or is no Edge TPU runtime.
     """
-    try:
-        runtime = ctypes.CDLL(library)
-    except OSError as error:
-        raise DeviceError(f"no Edge TPU runtime ({error})", hint=_INSTALL) from error
-    try:
-        list_devices, free_devices = runtime.edgetpu_list_devices, runtime.edgetpu_free_devices
-    except AttributeError:
-        raise DeviceError(
-            f"{library} is not an Edge TPU runtime: it cannot list devices", hint=_INSTALL
-        ) from None
+    runtime = _load_runtime(library)
+    list_devices, free_devices = runtime.edgetpu_list_devices, runtime.edgetpu_free_devices
     list_devices.argtypes, list_devices.restype = [ctypes.POINTER(ctypes.c_size_t)], ctypes.c_void_p
     free_devices.argtypes, free_devices.restype = [ctypes.c_void_p], None
     count = ctypes.c_size_t()
@@ -81,3 +74,14 @@ def count_devices(library: str = LIBRARY) -> int:
     if devices:
         free_devices(devices)
     return count.value
+
+
+def _load_runtime(library: str) -> ctypes.CDLL:
+    try:
+        runtime = ctypes.CDLL(library)
+    except OSError as error:
+        raise DeviceError(f"no Edge TPU runtime ({error})", hint=_INSTALL) from error
+    missing = [name for name in _FUNCTIONS if not hasattr(runtime, name)]
+    if missing:
+        raise DeviceError(f"{library} is not an Edge TPU runtime: it has no {missing[0]}", hint=_INSTALL)
+    return runtime

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -37,6 +39,14 @@ debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_set_debug, is_eager=True,
     help="Show tracebacks and the logs of the libraries underneath.",
 )
+
+
+def own_command() -> str:
+    """How this command can be called again from the same shell: by its path where it is not on PATH."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{sys.executable} -m edgekit"
+    return "edgekit" if shutil.which("edgekit") else str(called)
 
 
 def examples(text: str) -> str:

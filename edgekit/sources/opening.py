@@ -55,16 +55,16 @@ def open_source(uri: str | os.PathLike[str], *, shape: tuple[int, ...] | None = 
     """
     text = os.fspath(uri)
     path = Path(text)
-    if path.is_dir():
+    if text and path.is_dir():
         return Pictures(text, list_images(path))
-    if path.exists():
+    if text and path.exists():
         return _open_file(text, shape)
     scheme = _SCHEME.match(text)
     if scheme:
         return _open_plugin(scheme.group(), text)
     if _PATTERN.search(text):
         return _open_pattern(text, shape)
-    raise MissingFileError(f"no such file or folder: {text}")
+    raise MissingFileError(f"no such file or folder: '{text}'")
 
 
 def _open_file(text: str, shape: tuple[int, ...] | None) -> Source:
