@@ -12,9 +12,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from edgekit import plugins
 from edgekit._version import __version__
 from edgekit.errors import (
     ConversionError,
@@ -27,12 +27,18 @@ from edgekit.errors import (
     OutputError,
     UsageError,
 )
-from edgekit.metadata.types import Metadata
-from edgekit.model import Model, load
-from edgekit.pipeline import run
-from edgekit.results import Classification, Latency, Result, ScoredClass, Values
 
 if TYPE_CHECKING:
+    from edgekit.metadata.types import Metadata as Metadata
+    from edgekit.metadata.types import Normalization as Normalization
+    from edgekit.model import Model as Model
+    from edgekit.model import load as load
+    from edgekit.pipeline import run as run
+    from edgekit.results import Classification as Classification
+    from edgekit.results import Latency as Latency
+    from edgekit.results import Result as Result
+    from edgekit.results import ScoredClass as ScoredClass
+    from edgekit.results import Values as Values
     from edgekit_converters import convert as convert
 
 __all__ = [
@@ -47,6 +53,7 @@ __all__ = [
     "MissingFileError",
     "Model",
     "ModelFileError",
+    "Normalization",
     "OutputError",
     "Result",
     "ScoredClass",
@@ -59,8 +66,27 @@ __all__ = [
 ]
 
 
+# Imported when first used, so that `import edgekit` costs a robot's start-up next to nothing.
+_HOMES = {
+    "edgekit.metadata.types": ("Metadata", "Normalization"),
+    "edgekit.model": ("Model", "load"),
+    "edgekit.pipeline": ("run",),
+    "edgekit.results": ("Classification", "Latency", "Result", "ScoredClass", "Values"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    """`convert` comes from the workstation's package, which a device need not have."""
-    if name != "convert":
-        raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
-    return plugins.load("edgekit.converters", "keras")
+    """The public name; `convert` comes from the workstation's package, which a device need not have."""
+    if name == "convert":
+        value = import_module("edgekit.plugins").load("edgekit.converters", "keras")
+    else:
+        home = next((module for module, names in _HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
+        value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

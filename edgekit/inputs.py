@@ -85,6 +85,12 @@ def _looks_like_picture(shape: tuple[int, ...]) -> bool:
     return False
 
 
+def is_picture_shape(shape: tuple[int, ...]) -> bool:
+    """Whether a tensor of this shape is taken for a picture where nobody says: (1, H, W, 1 or 3), 8 pixels or more."""
+    size = _picture_size(shape)
+    return len(shape) == 4 and size is not None and min(size[:2]) >= SMALLEST_PICTURE
+
+
 def _picture_size(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
     """Height, width and channels, where a shape of (1, H, W, 1 or 3) or (1, H, W) has them."""
     match shape:

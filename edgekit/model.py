@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class Model:
             channels: Order of a picture's colours: `rgb`, or `bgr` as OpenCV has them.
 
         Returns:
-            The task's result, such as a `Classification`.
+            The task's result, such as a `Classification`; it counts as captured at the moment of the call.
 
         Raises:
             DataError: data of a shape or type that the model does not take, NaN or infinity.
@@ -81,6 +82,7 @@ class Model:
             DeviceError: the device failed.
         """
         parts = self._parts
+        captured, now = time.monotonic(), datetime.now(timezone.utc)
         with self._lock:
             started = time.perf_counter()
             tensors = self._prepare(data, channels)
@@ -89,7 +91,8 @@ class Model:
             inferred = time.perf_counter()
         result = parts.task([_real(*pair) for pair in zip(raw, parts.scales, strict=True)], parts.device)
         moments = (started, prepared, inferred, time.perf_counter())
-        return replace(result, latency=Latency(*(float(step) * MILLISECONDS for step in np.diff(moments))))
+        latency = Latency(*(float(step) * MILLISECONDS for step in np.diff(moments)))
+        return replace(result, latency=latency, captured=captured, time=now)
 
     def _prepare(self, data: Any, channels: Channels) -> list[NDArray[Any]]:
         values = arrange_inputs(data, self._names)

@@ -281,7 +281,8 @@ def test_interrupted_conversion_leaves_nothing(cnn: Any, folder: Path) -> None:
     temporary = folder / "tmp"
     temporary.mkdir()
     child = subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(temporary)}
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
     while not list(temporary.glob("edgekit-*/log.txt")):
         assert child.poll() is None

@@ -291,7 +291,8 @@ def test_a_sigmoid_has_two_classes(sigmoid: Path) -> None:
     ("shape", "activation", "labels", "wanted", "from_file", "given", "expected"),
     [
         ((1, 5), "SOFTMAX", 0, None, None, False, "classification"),
-        ((1, 5), "LOGISTIC", 0, None, None, False, "classification"),
+        ((1, 5), "LOGISTIC", 0, None, None, False, "values"),  # an autoencoder, say
+        ((1, 5), "LOGISTIC", 5, None, None, False, "classification"),
         ((1, 1), "LOGISTIC", 0, None, None, False, "classification"),
         ((1, 5), None, 0, None, None, False, "values"),
         ((1, 1), None, 1, None, None, False, "values"),

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from edgekit.errors import DataError, MissingFileError
 from edgekit.images import list_images, read_image
+from edgekit.inputs import is_picture_shape
 from edgekit.metadata import Normalization
 from edgekit.normalization import NAMED
 from edgekit.preprocess import ImagePreprocessor, ImageSpec
 from edgekit.tables import ARRAY_SUFFIXES, TEXT_SUFFIXES, read_arrays, read_rows
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.options import Options
-from edgekit_converters.specs import InputSpec, is_image_shape
+from edgekit_converters.specs import InputSpec
 
 FEW_SAMPLES = 10
 """Below this many, ranges are poorly known: ResNets lost 10 dB with 1 sample and nothing with 50."""
@@ -131,7 +132,7 @@ def _only_picture_input(inputs: Sequence[InputSpec], folder: Path) -> InputSpec:
             f"a folder of pictures cannot calibrate a model with {len(inputs)} inputs ({names})",
             hint=f"Give an .npz with one array for each, by name: {names}.",
         )
-    if not is_image_shape(inputs[0].shape):
+    if not is_picture_shape(inputs[0].shape):
         raise DataError(
             f"{folder} holds pictures, and the model's input '{inputs[0].name}' of shape {inputs[0].shape} is none",
             hint="Give a .csv of numbers or an .npz.",
@@ -159,14 +160,14 @@ def _from_arrays(
         raise DataError(f"{name} holds different numbers of samples: {counts}")
     if not next(iter(counts.values())):
         raise DataError(f"{name} holds no samples")
-    pictures = len(inputs) == 1 and chosen[inputs[0].name].dtype == np.uint8 and is_image_shape(inputs[0].shape)
+    pictures = len(inputs) == 1 and chosen[inputs[0].name].dtype == np.uint8 and is_picture_shape(inputs[0].shape)
     indices = spread(range(next(iter(counts.values()))), options.samples)
     columns = {spec.name: _feedable(chosen[spec.name][indices], spec, name, options) for spec in inputs}
     samples = [{key: column[i : i + 1] for key, column in columns.items()} for i in range(len(indices))]
     normalization, warnings = options.normalization, tuple[str, ...]()
     if pictures:
         normalization = normalization or PIXEL_NORMALIZATION
-    elif len(inputs) == 1 and is_image_shape(inputs[0].shape):
+    elif len(inputs) == 1 and is_picture_shape(inputs[0].shape):
         normalization, warnings = _seen_normalization(columns[inputs[0].name], options, name)
     return Calibration(samples, pictures, normalization, _summary("arrays", name, samples), warnings)
 
@@ -225,7 +226,7 @@ def _shaped(array: NDArray[Any], spec: InputSpec, name: str) -> NDArray[Any]:
 
 def _feedable(array: NDArray[Any], spec: InputSpec, name: str, options: Options) -> NDArray[Any]:
     """uint8 pictures through the device's preprocessing; everything else as the numbers that it is."""
-    if array.dtype == np.uint8 and is_image_shape(spec.shape) and spec.dtype.startswith("float"):
+    if array.dtype == np.uint8 and is_picture_shape(spec.shape) and spec.dtype.startswith("float"):
         prepare = picture_preprocessor(spec, options)
         return np.concatenate([prepare(picture).copy() for picture in array])
     if array.dtype.kind == "f" and not np.isfinite(array).all():

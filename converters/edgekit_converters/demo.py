@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 import edgekit
 from edgekit.cli import debug_option, examples, own_command
+from edgekit.cli.terminal import without_chatter
 from edgekit.errors import ConversionError, MissingDependencyError
-from edgekit.images import import_cv2, list_images, read_image
+from edgekit.images import import_cv2, read_image
 from edgekit_converters import convert
 from edgekit_converters.demo_training import TRAINING, load_digits
 from edgekit_converters.keras_files import INSTALL
@@ -61,13 +62,15 @@ def demo_command(output: Path, as_json: bool) -> None:
     kilobytes = conversion.size / 1000, conversion.source_size / 1000
     say("   {}  {:.1f} kB; the Keras file has {:.1f} kB".format(conversion.path, *kilobytes))
     say("3. Evaluating float against int8 on the held-back pictures …")
-    scores = _evaluate(conversion.path, held_back, float_best)
+    with without_chatter():
+        model = edgekit.load(conversion.path)
+    scores = _evaluate(model, held_back, float_best)
     say(
         f"   float {scores.float_accuracy:.2%}, int8 {scores.int8_accuracy:.2%} of {scores.pictures} right "
         f"({(scores.int8_accuracy - scores.float_accuracy) * 100:+.2f} points)"
     )
     say("4. Running it on some of them …")
-    for line in _run_some(output):
+    for line in _run_some(model, held_back):
         say(f"   {line}")
     say(_next_steps(output))
     if as_json:
@@ -106,17 +109,14 @@ def _train(output: Path) -> NDArray[np.int64]:
     return np.array(json.loads(done.stdout.splitlines()[-1]), np.int64)
 
 
-def _evaluate(model_file: Path, pictures: Sequence[Path], float_best: NDArray[np.int64]) -> Scores:
+def _evaluate(model: edgekit.Model, pictures: Sequence[Path], float_best: NDArray[np.int64]) -> Scores:
     expected = np.array([int(path.parent.name) for path in pictures])
-    model = edgekit.load(model_file)
     answers = [model(read_image(path), channels="bgr").best() for path in pictures]
     int8_best = np.array([best.index if best else -1 for best in answers])
     return Scores(len(pictures), float((float_best == expected).mean()), float((int8_best == expected).mean()))
 
 
-def _run_some(output: Path) -> Iterator[str]:
-    model = edgekit.load(output / "digits.tflite")
-    pictures = list_images(output / "held-back")
+def _run_some(model: edgekit.Model, pictures: Sequence[Path]) -> Iterator[str]:
     for path in pictures[:: len(pictures) // SHOWN][:SHOWN]:
         best = model(read_image(path), channels="bgr").best()
         if best:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edgekit.errors import DataError
+from edgekit.inputs import is_picture_shape
 from edgekit.metadata import InputMetadata, Metadata, OutputMetadata
 from edgekit.tflite import ModelFile, Tensor
 from edgekit_converters.calibration import PIXEL_NORMALIZATION, Calibration
 from edgekit_converters.options import Options
 from edgekit_converters.process import Job
-from edgekit_converters.specs import is_image_shape
 
 BINARY = 2
 """Labels of a classifier with one sigmoid output: its 0 and its 1."""
@@ -65,7 +65,7 @@ def _describe_input(
 ) -> InputMetadata:
     seen = calibration.summary["ranges"].get(name) if calibration else None
     minimum, maximum = ((seen[0],), (seen[1],)) if seen else ((), ())
-    if not is_image_shape(tensor.static_shape):
+    if not is_picture_shape(tensor.static_shape):
         return InputMetadata(name, content="features", minimum=minimum, maximum=maximum)
     return InputMetadata(
         name,

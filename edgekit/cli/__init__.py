@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import shutil
 import signal
 import sys
@@ -111,10 +110,6 @@ def _execute(arguments: Sequence[str], state: State) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted.", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`head`, say) has left: nothing more can be said to it, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
     except Exception as error:
         if state.debug:
             traceback.print_exc()

@@ -33,7 +33,7 @@ def choose_task(
     Returns:
         What was asked for, else what the file says (a task that is not in `TASKS` gives `values` and a
         warning), else `classification` where labels are given, or where one vector of scores ends in a
-        softmax or sigmoid or has labels; else `values`.
+        softmax, is one sigmoid, or has labels; else `values`.
 
     Raises:
         UsageError: the task asked for is not in `TASKS`, or has no use for labels.
@@ -60,8 +60,11 @@ def choose_task(
 def _guess(outputs: Sequence[Output]) -> str:
     if not fits_classification(outputs):
         return "values"
-    labelled = bool(outputs[0].labels) and outputs[0].shape[-1] > 1
-    return "classification" if outputs[0].activation or labelled else "values"
+    output = outputs[0]
+    if output.shape[-1] == 1:
+        return "classification" if output.activation == "LOGISTIC" else "values"
+    # Many sigmoids alone say nothing: an autoencoder ends in them too.
+    return "classification" if output.activation == "SOFTMAX" or output.labels else "values"
 
 
 def build_task(name: str, outputs: Sequence[Output], *, top: int) -> Task:
