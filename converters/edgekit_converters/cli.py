@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from edgekit.cli import debug_option, examples, own_command
+from edgekit.inputs import is_picture_shape
 from edgekit.normalization import FORMS
 from edgekit_converters import DEFAULT_SAMPLES, convert
 from edgekit_converters.events import Progress
@@ -117,8 +118,13 @@ def describe(conversion: Conversion) -> str:
         lines.append(f"  calibration  {about['samples']} samples of {about['source']}")
     if conversion.agreement:
         lines.append(f"  accuracy     {_agreement(conversion)}")
-    example = "PICTURE" if len(conversion.inputs[0].shape) == 4 else "rows.csv"
-    return "\n".join([*lines, f"Next: {own_command()} run {conversion.path} {example}"])
+    return "\n".join([*lines, f"Next: {own_command()} {_next(conversion)}"])
+
+
+def _next(conversion: Conversion) -> str:
+    if len(conversion.inputs) > 1:
+        return f"inspect {conversion.path}"
+    return f"run {conversion.path} {'PICTURE' if is_picture_shape(conversion.inputs[0].shape) else 'rows.csv'}"
 
 
 def _agreement(conversion: Conversion) -> str:
