@@ -78,7 +78,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """The public name; `convert` comes from the workstation's package, which a device need not have."""
     if name == "convert":
-        value = import_module("edgekit.plugins").load("edgekit.converters", "keras")
+        value = _converter()
     else:
         home = next((module for module, names in _HOMES.items() if name in names), None)
         if home is None:
@@ -86,6 +86,17 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(home), name)
     globals()[name] = value
     return value
+
+
+def _converter() -> Any:
+    """What is registered as the converter for Keras models; a copy of the package without its metadata has none."""
+    points = import_module("edgekit.plugins").registered("edgekit.converters")
+    if "keras" not in points:
+        raise MissingDependencyError(
+            "no converter for Keras models is registered, since EdgeKit was not installed by pip",
+            hint="Install it on the workstation with pip install 'edgekit-sdk[convert]'.",
+        )
+    return points["keras"].load()
 
 
 def __dir__() -> list[str]:

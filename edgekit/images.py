@@ -45,7 +45,7 @@ def import_cv2() -> ModuleType:
     except ImportError as error:
         raise MissingDependencyError(
             f"this needs OpenCV, which cannot be imported ({error})",
-            hint="Install it with: pip install 'edgekit-sdk[camera]'",
+            hint="Install it with pip install 'edgekit-sdk[camera]'.",
         ) from error
     return cv2
 
@@ -74,14 +74,14 @@ def read_image(path: str | PathLike[str]) -> NDArray[np.uint8]:
     data = _read_bytes(Path(path))
     problem = find_damage(data)
     if problem:
-        raise DataError(f"picture {path} {problem}")
+        raise DataError(f"{path}: {problem}")
     cv2 = import_cv2()
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise DataError(f"picture {path} cannot be decoded: {error.err}") from error
+        raise DataError(f"{path}: OpenCV cannot decode it ({error.err})") from error
     if pixels is None:
-        raise DataError(f"picture {path} is damaged, or of a kind that OpenCV cannot decode")
+        raise DataError(f"{path}: damaged, or of a kind that OpenCV cannot decode")
     return np.asarray(pixels, np.uint8)
 
 
@@ -89,21 +89,21 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise MissingFileError(f"no such picture: {path}") from None
+        raise MissingFileError(f"no such file: {path}") from None
     except IsADirectoryError:
         raise MissingFileError(f"{path} is a folder where a picture is wanted") from None
     except OSError as error:
-        raise DataError(f"picture {path} cannot be read: {error.strerror}") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def find_damage(data: bytes) -> str:
-    """What is wrong with the bytes of a picture, as the end of a sentence; empty where nothing is seen."""
+    """What is wrong with the bytes of a picture; empty where nothing is seen."""
     if not data:
-        return "is empty"
+        return "the file is empty"
     kind = next((kind for kind in _KINDS if kind.start.match(data)), None)
     if kind is None:
-        return "is no picture: it starts like none of JPEG, PNG, BMP, WebP, TIFF, PPM or PGM"
-    return "" if kind.is_whole(data) else f"is cut short: the {kind.name} data ends too early"
+        return "no picture, since it starts like none of JPEG, PNG, BMP, WebP, TIFF, PPM or PGM"
+    return "" if kind.is_whole(data) else f"cut short, since the {kind.name} data ends too early"
 
 
 def is_picture(data: bytes) -> bool:
@@ -188,7 +188,8 @@ def list_images(folder: str | PathLike[str]) -> list[Path]:
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
         raise DataError(
-            f"no pictures in {root}: {_describe(files)}", hint=f"Looked for {' '.join(IMAGE_SUFFIXES)}"
+            f"no pictures in {root}: {_describe(files)}",
+            hint=f"Pictures are files that end in {', '.join(IMAGE_SUFFIXES)}.",
         )
     return images
 
@@ -199,6 +200,6 @@ def _is_hidden(path: Path, root: Path) -> bool:
 
 def _describe(files: list[Path]) -> str:
     if not files:
-        return "there is no file in it"
+        return "it holds no files"
     counts = Counter(path.suffix.lower() or "without a suffix" for path in files).most_common(5)
     return "it holds " + ", ".join(f"{count} {suffix}" for suffix, count in counts)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import DataError, UsageError
-from edgekit.metadata.types import Channels, InputMetadata, Normalization, ResizeRule
+from edgekit.metadata.types import Channels, ColourOrder, InputMetadata, Normalization, Origin, ResizeRule
 from edgekit.preprocess import COLOURS, ImagePreprocessor, ImageSpec, needs_normalization
 from edgekit.quantization import Scale, quantize
 
@@ -42,7 +42,7 @@ class ImageOptions:
     """What the user says of a model's pictures; None for what the file says."""
 
     normalization: Normalization | None = None
-    channels: Channels | None = None
+    channels: ColourOrder | None = None
     resize: ResizeRule | None = None
 
     @property
@@ -51,7 +51,9 @@ class ImageOptions:
         return (self.normalization, self.channels, self.resize) != (None, None, None)
 
 
-def image_spec(tensor: Input, about: InputMetadata, options: ImageOptions) -> ImageSpec | None:
+def image_spec(
+    tensor: Input, about: InputMetadata, options: ImageOptions, origin: Origin = "none"
+) -> ImageSpec | None:
     """What an input takes as a picture, from the file and the user; None where it takes none.
 
     A picture is what the metadata or the user calls one, else four dimensions with 1 or 3 channels and 8
@@ -61,28 +63,29 @@ def image_spec(tensor: Input, about: InputMetadata, options: ImageOptions) -> Im
         tensor: The input.
         about: What the file says of it.
         options: What the user says.
+        origin: Who wrote what the file says. EdgeKit writes how pixels are normalized wherever that is known, so
+            that an integer input for pictures without it takes no pixels: they would be a guess.
     """
     size = _picture_size(tensor.shape)
     said = about.content == "image" or options.given
-    if size is None or not (said or (about.content == "unknown" and _looks_like_picture(tensor.shape))):
+    if size is None or not (said or (about.content == "unknown" and is_picture_shape(tensor.shape))):
         return None
     height, width, depth = size
     return ImageSpec(
         height=height,
         width=width,
-        channels="gray" if depth == 1 else options.channels or about.channels or "rgb",
+        channels="gray" if depth == 1 else options.channels or _colours(about.channels),
         dtype=tensor.dtype,
         quantization=tensor.quantization,
         normalization=options.normalization or about.normalization,
         resize=options.resize or about.resize or "stretch",
+        takes_plain=not (origin == "edgekit" and about.content == "image" and tensor.quantization),
     )
 
 
-def _looks_like_picture(shape: tuple[int, ...]) -> bool:
-    match shape:
-        case (1, height, width, _depth):
-            return min(height, width) >= SMALLEST_PICTURE
-    return False
+def _colours(said: Channels | None) -> ColourOrder:
+    """The order for three channels; a file that calls them gray has three equal ones in mind."""
+    return "bgr" if said == "bgr" else "rgb"
 
 
 def is_picture_shape(shape: tuple[int, ...]) -> bool:

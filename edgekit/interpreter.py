@@ -42,7 +42,7 @@ def import_runtime() -> ModuleType:
             reasons.append(f"{name.partition('.')[0]}: {error}")
     raise MissingDependencyError(
         f"no TensorFlow Lite runtime can be loaded ({'; '.join(reasons)})",
-        hint="Install one with: pip install ai-edge-litert (32-bit ARM: pip install tflite-runtime)",
+        hint="Install one with pip install ai-edge-litert, or on 32-bit ARM with pip install tflite-runtime.",
     )
 
 

@@ -29,7 +29,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
     try:
         content = Path(where).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingFileError(f"there is no labels file {where}", hint="Check the path.") from error
+        raise MissingFileError(f"no such file: {where}", hint="Check the path.") from error
     except IsADirectoryError as error:
         raise MissingFileError(f"{where} is a folder, where a labels file is wanted") from error
     except OSError as error:

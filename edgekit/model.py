@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import metadata as metadata_files
+from edgekit.choices import one_of
 from edgekit.device import choose_device, open_delegates
 from edgekit.errors import DataError, ModelFileError
 from edgekit.inputs import ImageOptions, Input, InputAdapter, arrange_inputs, check_options, image_spec
 from edgekit.interpreter import Engine
 from edgekit.labels import read_labels
 from edgekit.metadata.types import (
-    Channels,
+    ColourOrder,
     InputMetadata,
     Metadata,
     Normalization,
@@ -29,7 +30,7 @@ from edgekit.metadata.types import (
     ResizeRule,
 )
 from edgekit.normalization import parse_normalization
-from edgekit.quantization import Scale, dequantize
+from edgekit.quantization import Scale, dequantize, scale_of
 from edgekit.results import Latency, Result
 from edgekit.tasks import Output, Task, build_task, choose_task
 from edgekit.tflite import ModelFile, Tensor, read_model
@@ -62,7 +63,7 @@ class Model:
         self._names = tuple(tensor.name for tensor in parts.inputs)
         self._lock = threading.Lock()
 
-    def __call__(self, data: Any, *, channels: Channels = "rgb") -> Result:
+    def __call__(self, data: Any, *, channels: ColourOrder = "rgb") -> Result:
         """Run the model on one sample.
 
         Args:
@@ -78,9 +79,10 @@ class Model:
 
         Raises:
             DataError: data of a shape or type that the model does not take, NaN or infinity.
-            UsageError: pixels for a model of unknown normalization.
+            UsageError: pixels for a model of unknown normalization, or an order of colours that does not exist.
             DeviceError: the device failed.
         """
+        one_of("channels", channels, get_args(ColourOrder))
         parts = self._parts
         captured, now = time.monotonic(), datetime.now(timezone.utc)
         with self._lock:
@@ -94,7 +96,7 @@ class Model:
         latency = Latency(*(float(step) * MILLISECONDS for step in np.diff(moments)))
         return replace(result, latency=latency, captured=captured, time=now)
 
-    def _prepare(self, data: Any, channels: Channels) -> list[NDArray[Any]]:
+    def _prepare(self, data: Any, channels: ColourOrder) -> list[NDArray[Any]]:
         values = arrange_inputs(data, self._names)
         return [adapter(value, channels) for adapter, value in zip(self._adapters, values, strict=True)]
 
@@ -173,7 +175,7 @@ def load(
     task: str | None = None,
     labels: str | PathLike[str] | Sequence[str] | None = None,
     normalize: str | Normalization | None = None,
-    channels: Channels | None = None,
+    channels: ColourOrder | None = None,
     resize: ResizeRule | None = None,
     top: int = 5,
 ) -> Model:
@@ -201,28 +203,30 @@ def load(
         DeviceError: the accelerator is absent, or refuses.
         MissingDependencyError: no TensorFlow Lite runtime is installed.
     """
+    options = _image_options(normalize, channels, resize)
     file = read_model(path)
     about = metadata_files.read(file)
-    if isinstance(normalize, str):
-        normalize = parse_normalization(normalize)
-    inputs = _inputs(file, about, ImageOptions(normalize, channels, resize))
     outputs = _outputs(file, about, _labels(labels))
     name = choose_task(outputs, wanted=task, from_file=about.task, labelled=labels is not None)
-    interpretation = build_task(name, outputs, top=top)
     device = choose_device(device, compiled_for_edgetpu=file.is_edgetpu)
-    return Model(
-        _Parts(
-            path=Path(path),
-            metadata=about,
-            inputs=inputs,
-            outputs=outputs,
-            scales=tuple(_scale(file, tensor) for tensor in file.outputs),
-            task_name=name,
-            task=interpretation,
-            device=device,
-            engine=Engine(path, threads=threads, delegates=open_delegates(device)),
-        )
+    parts = _Parts(
+        path=Path(path), metadata=about, inputs=_inputs(file, about, options), outputs=outputs,
+        scales=tuple(scale_of(tensor, file.label) for tensor in file.outputs), task_name=name,
+        task=build_task(name, outputs, top=top), device=device,
+        engine=Engine(path, threads=threads, delegates=open_delegates(device)),
     )
+    return Model(parts)
+
+
+def _image_options(
+    normalize: str | Normalization | None, channels: ColourOrder | None, resize: ResizeRule | None
+) -> ImageOptions:
+    """What the user says of pictures, where it exists."""
+    if channels is not None:
+        one_of("channels", channels, get_args(ColourOrder))
+    if resize is not None:
+        one_of("resize", resize, get_args(ResizeRule))
+    return ImageOptions(parse_normalization(normalize) if isinstance(normalize, str) else normalize, channels, resize)
 
 
 def _labels(labels: str | PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
@@ -234,16 +238,18 @@ def _labels(labels: str | PathLike[str] | Sequence[str] | None) -> tuple[str, ..
 def _inputs(file: ModelFile, about: Metadata, options: ImageOptions) -> tuple[Input, ...]:
     said = (*about.inputs, *[InputMetadata()] * len(file.inputs))
     inputs = tuple(
-        _input(file, *entry, options) for entry in zip(file.inputs, file.input_names, said, strict=False)
+        replace(tensor, image=image_spec(tensor, entry, options, about.origin))
+        for tensor, entry in zip(_plain_inputs(file), said, strict=False)
     )
     check_options(options, inputs)
     return inputs
 
 
-def _input(file: ModelFile, tensor: Tensor, name: str, about: InputMetadata, options: ImageOptions) -> Input:
-    _check_tensor(file, tensor, name)
-    plain = Input(name, tensor.static_shape, tensor.dtype, _scale(file, tensor))
-    return replace(plain, image=image_spec(plain, about, options))
+def _plain_inputs(file: ModelFile) -> Iterator[Input]:
+    """The inputs as tensors of numbers."""
+    for tensor, name in zip(file.inputs, file.input_names, strict=True):
+        _check_tensor(file, tensor, name)
+        yield Input(name, tensor.static_shape, tensor.dtype, scale_of(tensor, file.label))
 
 
 def _check_tensor(file: ModelFile, tensor: Tensor, name: str) -> None:
@@ -277,19 +283,6 @@ def _output(file: ModelFile, position: int, from_file: tuple[str, ...], given: t
     _check_type(file, tensor, name)
     labels = given if given and position == 0 else from_file
     return Output(name, tensor.static_shape, file.final_activation(position), labels)
-
-
-def _scale(file: ModelFile, tensor: Tensor) -> Scale | None:
-    """A tensor's quantization; a scale of 0 is how old converters say that there is none."""
-    parameters = tensor.quantization
-    if parameters is None or not any(parameters.scales):
-        return None
-    if len(parameters.scales) > 1:
-        raise ModelFileError(
-            f"{file.label}: tensor {tensor.name} has a scale for each slice, which no input or "
-            "output has in a model that can be run"
-        )
-    return Scale(parameters.scales[0], parameters.zero_points[0] if parameters.zero_points else 0)
 
 
 def _real(array: NDArray[Any], scale: Scale | None) -> NDArray[np.float32]:

@@ -110,7 +110,7 @@ class _Reader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._items: queue.Queue[Sample | Problem | Exception | None] = queue.Queue(QUEUE_LENGTH)
+        self._items: queue.Queue[Sample | Problem | BaseException | None] = queue.Queue(QUEUE_LENGTH)
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self._read, name=f"edgekit reader of {source.uri}", daemon=True
@@ -118,19 +118,20 @@ class _Reader:
         self._thread.start()
 
     def _read(self) -> None:
-        last: Exception | None = None
+        last: BaseException | None = None
         try:
             for item in self._source:
                 self._items.put(item)
                 if self._stop.is_set():
                     break
-        except Exception as error:  # raised again where it is seen
+        except BaseException as error:  # raised again where it is seen
             last = error
-        self._items.put(last)
+        finally:
+            self._items.put(last)
 
     def __iter__(self) -> Iterator[Sample | Problem]:
         while (item := self._items.get()) is not None:
-            if isinstance(item, Exception):
+            if isinstance(item, BaseException):
                 raise item
             yield item
 

@@ -52,6 +52,7 @@ class ImageSpec:
         quantization: Scale and zero point of an integer tensor; None for pixels as numbers.
         normalization: What the network was trained on. None leaves the pixels as they are (int8: minus 128).
         resize: How a picture of another shape is brought to this one.
+        takes_plain: Whether pixels may go to an integer tensor as they are where nobody says how to normalize them.
     """
 
     height: int
@@ -61,6 +62,7 @@ class ImageSpec:
     quantization: Scale | None = None
     normalization: Normalization | None = None
     resize: ResizeRule = "stretch"
+    takes_plain: bool = True
 
     @property
     def depth(self) -> int:
@@ -154,9 +156,12 @@ def build_table(spec: ImageSpec) -> NDArray[np.generic]:
 
 
 def needs_normalization(spec: ImageSpec) -> bool:
-    """Whether pixels cannot be fed to the network as they are: it takes real numbers, or 16 bits for them."""
+    """Whether pixels cannot be fed to the network as they are.
+
+    It takes real numbers, or 16 bits for them, or integers of which its maker should have said what they stand for.
+    """
     wide = spec.quantization is not None and spec.dtype not in ("uint8", "int8")
-    return spec.normalization is None and (wide or np.dtype(spec.dtype).kind == "f")
+    return spec.normalization is None and (wide or np.dtype(spec.dtype).kind == "f" or not spec.takes_plain)
 
 
 def _plain_table(pixels: NDArray[np.float64], spec: ImageSpec) -> NDArray[np.generic]:

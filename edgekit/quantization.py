@@ -6,9 +6,15 @@ The rule is TensorFlow Lite's, https://ai.google.dev/edge/litert/models/quantiza
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from edgekit.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from edgekit.tflite import Tensor
 
 HALF = 0.5
 
@@ -24,6 +30,30 @@ class Scale:
 
     scale: float = 1.0
     zero_point: int = 0
+
+
+def scale_of(tensor: Tensor, file: str = "the model") -> Scale | None:
+    """The quantization of an input or output.
+
+    Args:
+        tensor: As in a model file. A scale of 0 is how old converters say that there is none.
+        file: Name for the message.
+
+    Returns:
+        Scale and zero point; None where the numbers are what they say.
+
+    Raises:
+        ModelFileError: it has a scale for each slice.
+    """
+    parameters = tensor.quantization
+    if parameters is None or not any(parameters.scales):
+        return None
+    if len(parameters.scales) > 1:
+        raise ModelFileError(
+            f"{file}: tensor {tensor.name} has a scale for each slice, which no input or output has in a model "
+            "that can be run"
+        )
+    return Scale(parameters.scales[0], parameters.zero_points[0] if parameters.zero_points else 0)
 
 
 def round_half_away(values: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import Protocol
@@ -34,8 +35,8 @@ def open_sink(uri: str | os.PathLike[str]) -> Sink:
     """Open a sink.
 
     Args:
-        uri: `-` for the standard output, or the path of a `.jsonl` file, which is appended to. Its folder
-            exists.
+        uri: `-` for the standard output, or the path of a `.jsonl` file, which is appended to, and made with
+            the first result. Its folder exists.
 
     Raises:
         UsageError: it is neither.
@@ -46,7 +47,9 @@ def open_sink(uri: str | os.PathLike[str]) -> Sink:
         return StdoutSink()
     if Path(text).suffix.lower() == ".jsonl":
         return JsonLinesSink(text)
-    raise UsageError(f"no sink '{text}'", hint="Sinks: - (the standard output), FILE.jsonl (JSON lines).")
+    raise UsageError(
+        f"no sink '{text}'", hint="Give - for the standard output, or FILE.jsonl for a file of JSON lines."
+    )
 
 
 class StdoutSink:
@@ -54,6 +57,8 @@ class StdoutSink:
 
     def write(self, result: Result) -> None:
         """Print one line."""
+        if sys.stdout is None:  # as in `>&-`
+            raise OutputError("the standard output cannot be written: it is closed")
         try:
             sys.stdout.write(result.to_json() + "\n")
             sys.stdout.flush()
@@ -69,14 +74,20 @@ class StdoutSink:
 class JsonLinesSink:
     """JSON lines in a file. Each is one `write`, so that two programs may append to one file.
 
+    A run without results leaves no file behind, and one that cannot write says so before it starts.
+
     Raises:
-        OutputError: the file cannot be opened for writing.
+        OutputError: the file cannot be opened for writing, or its folder takes none.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._file: int | None = None
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            if os.path.lexists(path):
+                self._file = _append(path)
+            else:
+                _check_folder(Path(path).parent)
         except OSError as error:
             raise _failed(path, error) from error
 
@@ -84,6 +95,8 @@ class JsonLinesSink:
         """Append one line."""
         line = (result.to_json() + "\n").encode()
         try:
+            if self._file is None:
+                self._file = _append(self.path)
             written = os.write(self._file, line)
         except OSError as error:
             raise _failed(self.path, error) from error
@@ -92,7 +105,21 @@ class JsonLinesSink:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _append(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise what opening a new file in it would raise."""
+    if not stat.S_ISDIR(folder.stat().st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _failed(where: str, error: OSError) -> OutputError:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import runpy
-from collections.abc import Callable
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from edgekit.cli import main
+from edgekit.metadata import InputMetadata, Metadata, Normalization, OutputMetadata
+
+
 # Test modules are imported by path, each on its own, so that helpers come in here and go out as fixtures.
-_TINY = runpy.run_path(str(Path(__file__).with_name("tiny_models.py")))
+@cache
+def _tiny() -> dict[str, Any]:
+    return runpy.run_path(str(Path(__file__).with_name("tiny_models.py")))
 
 
 @pytest.fixture(scope="session")
@@ -25,14 +36,14 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def pack_model() -> Callable[[Any], bytes]:
     """Makes bytes of a `ModelT` of ai_edge_litert.schema_py_generated."""
-    pack: Callable[[Any], bytes] = _TINY["pack"]
+    pack: Callable[[Any], bytes] = _tiny()["pack"]
     return pack
 
 
 @pytest.fixture
 def tiny_parts() -> Any:
     """The tiny classifier as a `ModelT`, to be changed before it is packed."""
-    return _TINY["classifier"]()
+    return _tiny()["classifier"]()
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +52,7 @@ def tiny_bytes() -> bytes:
 
     Class k answers to light at the pixels whose number (row by row) ends in k.
     """
-    content: bytes = _TINY["pack"](_TINY["classifier"]())
+    content: bytes = _tiny()["pack"](_tiny()["classifier"]())
     return content
 
 
@@ -51,3 +62,103 @@ def tiny_classifier(tmp_path: Path, tiny_bytes: bytes) -> Path:
     path = tmp_path / "tiny.tflite"
     path.write_bytes(tiny_bytes)
     return path
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a model file of one operator from its name, input tensors and output tensors.
+
+    A tensor is a tuple of name, shape, type, and where it is quantized scale and zero point.
+    """
+
+    def make(operator: str, inputs: Sequence[Any], outputs: Sequence[Any], code: str = "") -> Path:
+        path = tmp_path / f"{operator.lower()}.tflite"
+        path.write_bytes(_tiny()["pack"](_tiny()["one_operator"](operator, inputs, outputs, code)))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def numbers(build: Callable[..., Path]) -> Path:
+    """A model of three float features, which takes their absolute values."""
+    return build("ABS", [("x", (1, 3), "float32")], [("y", (1, 3), "float32")])
+
+
+@pytest.fixture
+def sigmoid(build: Callable[..., Path]) -> Path:
+    """A model of one float feature that ends in a sigmoid."""
+    return build("LOGISTIC", [("x", (1, 1), "float32")], [("y", (1, 1), "float32")])
+
+
+@pytest.fixture
+def photo_model(build: Callable[..., Path]) -> Path:
+    """A model that takes a float picture of 8 by 8 pixels and gives it back."""
+    return build("ABS", [("image", (1, 8, 8, 3), "float32")], [("y", (1, 8, 8, 3), "float32")])
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Pictures that the tiny classifier knows as 0, 1 and 2."""
+    cv2 = pytest.importorskip("cv2")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        pixels = np.where(np.arange(64) % 10 == number, 255, 0).astype(np.uint8).reshape(8, 8)
+        assert cv2.imwrite(str(folder / f"{number}.png"), pixels)
+    return folder
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs `edgekit run` with arguments and gives its exit code."""
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["edgekit", "run", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        code = caught.value.code
+        assert isinstance(code, int)
+        return code
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def said() -> Metadata:
+    """Metadata of the tiny classifier, with something in every field."""
+    return Metadata(
+        name="Digits",
+        description="Which digit it is.",
+        version="1.2",
+        author="A. Maker",
+        license="Apache-2.0",
+        inputs=(
+            InputMetadata(
+                name="image", description="A digit", content="image", channels="gray",
+                normalization=Normalization((123.675,), (255.0,)), resize="letterbox", minimum=(0.0,), maximum=(1.0,),
+            ),
+        ),
+        outputs=(
+            OutputMetadata(
+                name="scores", description="How sure", labels=tuple(f"digit {number}" for number in range(10))
+            ),
+        ),
+        task="classification",
+        target="coral",
+        provenance={"source": "digits.keras", "samples": 100, "versions": {"keras": "3.15.1"}},
+    )
+
+
+@pytest.fixture(scope="session")
+def with_archive() -> Callable[..., bytes]:
+    """Makes a model with an archive as other tools append it; `__` in a name stands for a dot."""
+
+    def add(model: bytes, **members: str | bytes) -> bytes:
+        stream = io.BytesIO(model)
+        with zipfile.ZipFile(stream, "a") as archive:
+            for name, content in members.items():
+                archive.writestr(name.replace("__", "."), content)
+        return stream.getvalue()
+
+    return add

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -216,6 +217,77 @@ def test_several_inputs_are_calibrated_and_fed_by_name(folder: Path) -> None:
         assert np.abs(result.values[name] - value.numpy()[0]).max() < 0.1 * scale
 
 
+def test_dicts_with_keys_in_any_order_keep_their_values(folder: Path) -> None:
+    """Keras flattens dicts by sorted keys, whatever order they are written in: names have to follow."""
+    zeta, alpha = keras.Input((3,)), keras.Input((3,))
+    model = keras.Model(
+        {"zeta": zeta, "alpha": alpha},
+        {"turn": keras.layers.Rescaling(1.0)(zeta), "speed": keras.layers.Rescaling(-1.0, offset=100.0)(alpha)},
+    )
+    model.save(folder / "dicts.keras")
+    sample = {"zeta": np.array([1, 2, 3], np.float32), "alpha": np.array([10, 20, 30], np.float32)}
+
+    for source in (model, folder / "dicts.keras"):
+        made = edgekit.convert(source, folder / "dicts.tflite", precision="float32")
+        result = edgekit.load(made.path)(sample)
+        assert isinstance(result, edgekit.Values)
+        assert result.values["turn"].tolist() == [1, 2, 3]
+        assert result.values["speed"].tolist() == [90, 80, 70]
+
+
+def test_every_picture_among_several_inputs_keeps_its_normalization(folder: Path) -> None:
+    """Dark pictures: a file that did not say 0..255 would be fed 2.5 times what it was calibrated on."""
+    image, extra = keras.Input((8, 8, 3), name="image"), keras.Input((2,), name="extra")
+    mean = keras.layers.GlobalAveragePooling2D()(image)
+    model = keras.Model([image, extra], keras.layers.Concatenate()([mean, extra]))
+    random = np.random.default_rng(2)
+    samples = {
+        "image": random.integers(0, 100, (40, 8, 8, 3), dtype=np.uint8),
+        "extra": random.normal(size=(40, 2)).astype(np.float32),
+    }
+    made = edgekit.convert(model, folder / "mixed.tflite", calibration=samples)
+    result = edgekit.load(made.path)({name: array[3] for name, array in samples.items()})
+    assert isinstance(result, edgekit.Values)
+    assert result.values["output"][:3] == pytest.approx(samples["image"][3].mean((0, 1)), abs=1.5)
+
+
+def test_pictures_normalized_beforehand_in_an_unknown_way_are_not_guessed_at(folder: Path) -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+    values = np.random.default_rng(4).normal(size=(40, 8, 8, 3)).astype(np.float32) * 3
+    made = edgekit.convert(model, folder / "odd.tflite", calibration=values)
+    assert any("cannot say how to normalize" in warning for warning in made.warnings)
+    loaded = edgekit.load(made.path)
+    assert isinstance(loaded(values[0]), edgekit.Values)
+    with pytest.raises(edgekit.UsageError, match="normaliz"):
+        loaded(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_names_of_inputs_are_those_of_keras_input(folder: Path) -> None:
+    ids, mask = keras.Input((4,), name="input_ids"), keras.Input((4,), name="input mask")
+    model = keras.Model([ids, mask], keras.layers.Add()([ids, mask]))
+    samples = {"input_ids": np.eye(4, dtype=np.float32), "input mask": np.ones((4, 4), np.float32) * [[1], [2], [3], [4]]}
+    made = edgekit.convert(model, folder / "names.tflite", calibration=samples)
+    assert {t.name for t in made.inputs} == {"input_ids", "input_mask"}
+
+
+def test_logits_are_warned_of(folder: Path) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    made = edgekit.convert(model, folder / "logits.tflite", precision="float32", labels=["no", "yes"])
+    assert made.task == "classification"
+    assert any("no softmax" in warning for warning in made.warnings)
+
+
+def test_progress_on_a_terminal_and_log_with_debug_alone(cnn: Any, folder: Path) -> None:
+    arguments = ["convert", folder / "digits.keras", "-o", folder / "t.tflite", "--calibration", folder / "calibration.npz"]
+    command = shlex.join([sys.executable, "-m", "edgekit", *map(str, arguments)])
+    terminal = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, check=True)
+    assert "starting TensorFlow" in terminal.stdout
+    assert "calibrating 1/100" in terminal.stdout
+    assert "Traceback" not in terminal.stdout
+    assert edgekit_command(*arguments).stderr == ""
+    assert "fully_quantize" in edgekit_command(*arguments, "--debug").stderr
+
+
 def test_calibration_from_a_generator_of_batches_and_from_a_list(cnn: Any, folder: Path) -> None:
     pictures, _ = digits()
 
@@ -272,24 +344,34 @@ def test_coral_target_keeps_dense_layers_per_tensor(cnn: Any, converted: Path, f
     assert metadata.read(path).target == "coral"
 
 
-def test_interrupted_conversion_leaves_nothing(cnn: Any, folder: Path) -> None:
-    """Ctrl-C at any time: exit code 130, no output, no temporary file, no child left behind."""
-    place = folder / "interrupted"
+def children_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_conversion_leaves_nothing(number: signal.Signals, cnn: Any, folder: Path) -> None:
+    """Ctrl-C or a supervisor's stop: no output, no temporary file, no child left behind."""
+    place = folder / f"interrupted-{number}"
     place.mkdir()
     files = ("-o", place / "x.tflite", "--calibration", folder / "calibration.npz")
     command = [sys.executable, "-m", "edgekit", "convert", folder / "digits.keras", *files]
-    temporary = folder / "tmp"
+    temporary = folder / f"tmp-{number}"
     temporary.mkdir()
     child = subprocess.Popen(
         [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "TMPDIR": str(temporary)},
     )
-    while not list(temporary.glob("edgekit-*/log.txt")):
+    for _ in range(1000):
+        if list(temporary.glob("edgekit-*/log.txt")):
+            break
         assert child.poll() is None
         time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
+    started = children_of(child.pid)
+    assert started
+    child.send_signal(number)
     _, errors = child.communicate()
-    assert child.returncode == 130
+    assert child.returncode == 128 + number
     assert "Traceback" not in errors
     assert not list(place.iterdir())
     assert not list(temporary.iterdir())
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from edgekit import DeviceError
 from edgekit_devices.coral import LIBRARY_VARIABLE, count_devices, open_delegate
-from edgekit_devices.targets import TARGETS
+from edgekit_devices.targets import TARGETS, Io, Precision
 
 LISTING = """
 #include <stddef.h>
@@ -89,5 +90,5 @@ def test_targets() -> None:
     assert coral.precisions == ("int8",)
     assert set(coral.io) == {"int8", "uint8"}
     assert not coral.per_channel_dense
-    assert TARGETS["cpu"].allows("float16")
-    assert not coral.allows("float16")
+    assert TARGETS["cpu"].precisions == get_args(Precision)
+    assert TARGETS["cpu"].io == get_args(Io)

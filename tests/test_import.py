@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import edgekit
+from edgekit import MissingDependencyError, plugins
 
 HEAVY = (
     "tensorflow", "keras", "cv2", "numpy", "ai_edge_litert",
@@ -51,6 +52,14 @@ def test_convert_comes_from_the_workstation_s_package() -> None:
     from edgekit_converters import convert
 
     assert edgekit.convert is convert
+
+
+def test_a_copy_without_its_metadata_has_no_converter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(vars(edgekit), "convert", raising=False)
+    monkeypatch.setattr(plugins, "registered", lambda group: {})
+    with pytest.raises(MissingDependencyError, match="no converter") as caught:
+        _ = edgekit.convert
+    assert "pip install" in caught.value.hint
 
 
 def test_other_names_are_missing() -> None:

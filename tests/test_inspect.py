@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import edgekit
+from edgekit import ModelFileError
 from edgekit.metadata import InputMetadata, Metadata, Normalization, OutputMetadata, write
 
 
@@ -103,6 +105,27 @@ def test_a_model_without_metadata(tiny_classifier: Path) -> None:
     assert "Metadata: none\n  Task  classification (a guess)\n" in inspect(tiny_classifier).stdout
 
 
+def test_pictures_that_nobody_knows_how_to_normalize(tmp_path: Path, tiny_bytes: bytes) -> None:
+    path = tmp_path / "digits.tflite"
+    path.write_bytes(write(tiny_bytes, Metadata(inputs=(InputMetadata(content="image"),))))
+    shown = " ".join(inspect(path).stdout.split())
+    assert "gray pictures, stretched to 8 x 8, normalized as nobody said: give --normalize" in shown
+
+
+def test_the_state_within_an_lstm_is_no_float_tensor(shared: Path) -> None:
+    assert "tensors are float" not in inspect(shared / "tflite/keras_lstm_mnist_ptq.tflite").stdout
+
+
+def test_an_input_with_a_scale_for_each_slice(tmp_path: Path, tiny_parts: Any, pack_model: Any) -> None:
+    quantization = tiny_parts.subgraphs[0].tensors[0].quantization
+    quantization.scale, quantization.zeroPoint = [0.5] * 8, [0] * 8
+    path = tmp_path / "sliced.tflite"
+    path.write_bytes(pack_model(tiny_parts))
+    assert "not to be fed: it has a scale for each slice" in inspect(path).stdout
+    with pytest.raises(ModelFileError, match=r"sliced\.tflite: tensor serving_default_image:0 has a scale for each"):
+        edgekit.load(path)
+
+
 def test_a_model_compiled_for_the_edge_tpu(shared: Path) -> None:
     path = shared / "tflite/keras_lstm_mnist_ptq_edgetpu.tflite"
     assert "Compiled for the Edge TPU" in inspect(path).stdout
@@ -132,7 +155,7 @@ def test_a_name_cannot_steer_the_terminal(tmp_path: Path, tiny_bytes: bytes) -> 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("nowhere.tflite", None, "there is no file"),
+        ("nowhere.tflite", None, "no such file"),
         ("cat.tflite", b"\xff\xd8\xff\xe0", "a JPEG picture"),
         ("model.h5", b"\x89HDF\r\n\x1a\n", "edgekit convert"),
     ],

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import random
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgekit.errors import MissingFileError, ModelFileError
-from edgekit.tflite import ModelFile, Quantization, Tensor, parse_model, read_model
+from edgekit.interpreter import import_runtime
+from edgekit.tflite import ModelFile, Quantization, Tensor, flatbuffer, parse_model, read_model
 from edgekit.tflite.model_file import tidy_name
 from edgekit.tflite.opcodes import OPERATORS, TENSOR_TYPES, operator_name, tensor_type_name
 
+schema: Any = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="needs the schema of ai-edge-litert")
+Interpreter = import_runtime().Interpreter
 Pack = Callable[[Any], bytes]
 quick = settings(max_examples=300, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -87,12 +87,10 @@ def test_every_real_file_reads_as_the_interpreter_sees_it(shared: Path) -> None:
                 assert (scale, zero) == detail["quantization"]
 
 
-def test_reading_is_quick(shared: Path) -> None:
-    path = shared / "tflite/mobilenet_v2_1.0_224_quant.tflite"
-    read_model(path)
-    started = time.perf_counter()
-    read_model(path)
-    assert time.perf_counter() - started < 0.2  # 10 ms where nothing else runs
+def test_reading_a_real_file_takes_few_steps(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table costs a step; the three million weights cost none."""
+    monkeypatch.setattr(flatbuffer, "_MOST_STEPS", 3_000)
+    assert len(read_model(shared / "tflite/mobilenet_v2_1.0_224_quant.tflite").main.operators) == 65
 
 
 def test_facts_of_real_files(shared: Path) -> None:
@@ -163,6 +161,13 @@ def test_final_activation_looks_through_quantizing_and_reshaping(tiny_parts: Any
     assert file.float_tensors == ("real",)
 
 
+def test_floats_that_only_say_how_an_lstm_is_quantized_are_not_computed(shared: Path) -> None:
+    file = read_model(shared / "tflite/keras_lstm_mnist_ptq.tflite")
+    assert any(tensor.dtype == "float32" and not tensor.constant for tensor in file.main.tensors)
+    assert any(-1 in operator.inputs for operator in file.main.operators)
+    assert file.float_tensors == ()
+
+
 def test_operator_and_type_names_are_the_schema_s() -> None:
     def numbered(enumeration: type) -> dict[int, str]:
         return {value: key for key, value in vars(enumeration).items() if not key.startswith("_")}
@@ -208,7 +213,7 @@ def test_other_files_are_refused_by_name_of_what_they_are(
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match="there is no file"):
+    with pytest.raises(MissingFileError, match="no such file"):
         read_model(tmp_path / "nowhere.tflite")
     with pytest.raises(MissingFileError, match="is a folder"):
         read_model(tmp_path)
@@ -331,7 +336,5 @@ def test_a_file_that_refers_to_the_same_place_again_and_again_is_refused() -> No
         struct.pack("<HH4x", 4, 4),
         struct.pack("<i", 8),
     ])
-    started = time.perf_counter()
     with pytest.raises(ModelFileError, match="again and again"):
         parse_model(data)
-    assert time.perf_counter() - started < 2

@@ -66,7 +66,7 @@ def test_a_folder_gives_its_pictures_in_order_and_tells_of_bad_ones(tmp_path: Pa
     assert "no picture" in problem.reason
 
 
-@pytest.mark.parametrize(("pattern", "count"), [("*.png", 2), ("**/*.png", 3), ("[b]*.png", 1)])
+@pytest.mark.parametrize(("pattern", "count"), [("*.png", 2), ("**/*.png", 3), ("**", 3), ("[b]*.png", 1)])
 def test_patterns(tmp_path: Path, pattern: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.png", "b.png", "sub/c.png"):
         write_picture(tmp_path / name)
@@ -111,7 +111,89 @@ def test_a_video_cut_short_is_told_from_one_at_its_end(video: Path) -> None:
     video.write_bytes(content[: len(content) // 2])
     samples, [problem] = split(open_source(video))
     assert 5 < len(samples) < 20
-    assert f"after {len(samples)} of {FRAMES} frames" in problem.reason
+    assert f"after {len(samples)} of about {FRAMES} frames" in problem.reason
+
+
+@pytest.fixture
+def boxed(tmp_path: Path) -> bytes:
+    """An .mp4 of 60 frames of noise, made for the network: with the index before the frames."""
+    path = tmp_path / "made.mp4"
+    write_noise(path, "mp4v")
+    content = path.read_bytes()
+    frames, index = content.index(b"mdat") - 4, bytearray(content[content.index(b"moov") - 4 :])
+    at = index.index(b"stco") + 8
+    for entry in range(at + 4, at + 4 + 4 * int.from_bytes(index[at : at + 4], "big"), 4):
+        place = int.from_bytes(index[entry : entry + 4], "big") + len(index)
+        index[entry : entry + 4] = place.to_bytes(4, "big")
+    return content[:frames] + bytes(index) + content[frames : content.index(b"moov") - 4]
+
+
+def write_noise(path: Path, codec: str) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), 30, (64, 48))
+    if not writer.isOpened():
+        pytest.skip(f"OpenCV's FFmpeg cannot write {path.suffix} here")
+    noise = np.random.default_rng(0)
+    for _ in range(60):
+        writer.write(noise.integers(0, 256, (48, 64, 3)).astype(np.uint8))
+    writer.release()
+
+
+def test_a_video_with_the_index_in_front_is_told_to_be_cut(tmp_path: Path, boxed: bytes) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(boxed)
+    samples, problems = split(open_source(path))
+    assert (len(samples), problems) == (60, [])
+    path.write_bytes(boxed[: len(boxed) // 2])
+    samples, [problem] = split(open_source(path))
+    assert f"after {len(samples)} of about 60" in problem.reason
+
+
+def test_a_video_shortened_in_an_editor_is_whole(tmp_path: Path, boxed: bytes) -> None:
+    """Such a file keeps all frames, and says which of them to show."""
+    content = bytearray(boxed)
+    duration = content.index(b"elst") + 12
+    half = int.from_bytes(content[duration : duration + 4], "big") // 2
+    content[duration : duration + 4] = half.to_bytes(4, "big")
+    (tmp_path / "clip.mp4").write_bytes(content)
+    samples, problems = split(open_source(tmp_path / "clip.mp4"))
+    assert (len(samples), problems) == (30, [])
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.ts", "mpg1"), ("a.mpg", "mpg1"), ("a.mkv", "mp4v"), ("a.avi", "MJPG")])
+def test_a_count_of_frames_that_is_a_guess_is_no_damage(tmp_path: Path, name: str, codec: str) -> None:
+    """FFmpeg says 119 of the 60 frames of the .ts file, where it counts fields."""
+    write_noise(tmp_path / name, codec)
+    samples, problems = split(open_source(tmp_path / name))
+    assert (len(samples), problems) == (60, [])
+
+
+def test_a_video_of_varying_rate_is_whole(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a recorded screen: the rate is that of its busiest part, and the last frame stands still for a while."""
+
+    class Varying:
+        CAP_FFMPEG, CAP_PROP_FRAME_COUNT, CAP_PROP_FPS, CAP_PROP_POS_MSEC = range(4)
+
+        def __init__(self, *_: Any) -> None:
+            self.moments = iter([0, 0.1, 0.2, 2.0, 4.0, 8.0])
+            self.at = 0.0
+
+        def isOpened(self) -> bool:  # noqa: N802
+            return True
+
+        def get(self, which: int) -> float:
+            return {1: 100.0, 2: 10.0}.get(which, self.at * 1000)
+
+        def read(self) -> tuple[bool, Any]:
+            self.at = next(self.moments, -1)
+            return self.at >= 0, np.zeros((8, 8, 3), np.uint8)
+
+        def release(self) -> None:
+            pass
+
+    monkeypatch.setattr(Varying, "VideoCapture", Varying, raising=False)
+    monkeypatch.setattr("edgekit.sources.video.import_cv2", lambda: Varying)
+    samples, problems = split(open_source(video))
+    assert (len(samples), problems) == (6, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\0" * 5000])

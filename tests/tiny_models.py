@@ -1,12 +1,18 @@
-"""A real int8 classifier of 2 kB, built by hand, so that tests need neither TensorFlow nor data."""
+"""Models of 2 kB, built by hand, so that tests need neither TensorFlow nor data.
+
+Run when a test first asks for one: tflite-runtime, the interpreter of 32-bit boards, brings no schema to build with.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
+import pytest
+
+schema: Any = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="needs the schema of ai-edge-litert")
 
 SIDE = 8
 CLASSES = 10
@@ -97,4 +103,30 @@ def classifier() -> Any:
     model.subgraphs, model.signatureDefs, model.metadata = [graph], [signature], [runtime]
     version = np.frombuffer(b"1.14.0".ljust(16, b"\0"), np.uint8)
     model.buffers = [_buffer(), _buffer(weights()), _buffer(np.zeros(CLASSES, np.int32)), _buffer(version)]
+    return model
+
+
+def _described(name: str, shape: Sequence[int], dtype: str, scale: float | None = None, zero_point: int = 0) -> Any:
+    """A TensorT; -1 in the shape is an open dimension, which the interpreter starts with as 1."""
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.buffer = name.encode(), [abs(size) for size in shape], 0
+    tensor.type = getattr(schema.TensorType, dtype.upper())
+    if min(shape) < 0:
+        tensor.shapeSignature = list(shape)
+    if scale is not None:
+        tensor.quantization = _quantization(scale, zero_point)
+    return tensor
+
+
+def one_operator(operator: str, inputs: Sequence[Any], outputs: Sequence[Any], code: str = "") -> Any:
+    """A ModelT of one operator; inputs and outputs are given as arguments of `_described`."""
+    graph, step, model = schema.SubGraphT(), schema.OperatorT(), schema.ModelT()
+    kind = _code(getattr(schema.BuiltinOperator, operator), 1)
+    kind.deprecatedBuiltinCode = min(kind.builtinCode, 127)
+    kind.customCode = code.encode() if code else None
+    graph.tensors = [_described(*tensor) for tensor in (*inputs, *outputs)]
+    graph.inputs = step.inputs = list(range(len(inputs)))
+    graph.outputs = step.outputs = list(range(len(inputs), len(graph.tensors)))
+    step.opcodeIndex, graph.operators = 0, [step]
+    model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [kind], [graph], [_buffer()]
     return model

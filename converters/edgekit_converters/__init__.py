@@ -16,13 +16,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edgekit.errors import UsageError
+from edgekit.errors import ConversionError, EdgeKitError, UsageError
 from edgekit_converters import process
-from edgekit_converters.atomic import check_writable, write_atomically
+from edgekit_converters.atomic import check_writable, protect, write_atomically
 from edgekit_converters.calibration import check_calibration
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.given import save_given
-from edgekit_converters.keras_files import examine
+from edgekit_converters.keras_files import examine, require_tensorflow
+from edgekit_converters.memory_calibration import save_given
 from edgekit_converters.options import check_options
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
 
@@ -44,8 +44,8 @@ def convert(
     task: str | None = None,
     labels: AnyPath | Sequence[str] | None = None,
     normalize: str | None = None,
-    channels: str = "rgb",
-    resize: str = "stretch",
+    channels: str | None = None,
+    resize: str | None = None,
     description: str = "",
     progress: OnProgress | None = None,
     debug: bool = False,
@@ -56,7 +56,7 @@ def convert(
 
     Args:
         model: Path of a `.keras` or `.h5` file or of a SavedModel folder; or a Sequential or functional Keras
-            model in memory.
+            model in memory. A SavedModel is a program: convert those that you trust.
         output: The `.tflite` file to write; by default the model's name in the current folder. It is written
             whole or not at all.
         precision: `int8` (weights and activations, needs calibration data), `float16`, `dynamic` (int8 weights,
@@ -70,8 +70,8 @@ def convert(
         task: `classification` or `values`; by default what the last layer suggests.
         labels: A file with one label a line, or the labels.
         normalize: What pixels of 0 to 255 become: `0..255` (default), `0..1`, `-1..1`, `imagenet` or `MEAN/STD`.
-        channels: Order of colours that the model was trained on, `rgb` or `bgr`.
-        resize: How the device brings pictures to the model's size: `stretch`, `letterbox` or `crop`.
+        channels: Order of colours that the model was trained on, `rgb` (default) or `bgr`.
+        resize: How the device brings pictures to the model's size: `stretch` (default), `letterbox` or `crop`.
         description: A sentence for the file's metadata.
         progress: Called now and then with what is being done.
         debug: Let the converter's own log through to standard error.
@@ -95,6 +95,7 @@ def convert(
         print(made.size, made.agreement)
     """
     started = time.monotonic()
+    require_tensorflow()
     from_file = isinstance(model, (str, PathLike))
     options = check_options(
         precision=precision, io=io, target=target, samples=samples, task=task, labels=labels, normalize=normalize,
@@ -104,20 +105,22 @@ def convert(
     if options.calibrated and calibration is None:
         raise UsageError(
             "int8 needs calibration data: samples that show which values the model meets",
-            hint="Give a folder of pictures, an .npz or a .csv as calibration (50 to 200 samples), or choose\n"
+            hint="Give a folder of pictures, an .npz or a .csv as calibration (50 to 200 samples), or choose "
             "precision 'dynamic' or 'float16', which need none.",
         )
-    stem = source.path.stem if source else getattr(model, "name", "model")
+    stem = source.path.resolve().stem if source else getattr(model, "name", "model")
     path = Path(fspath(output)) if output is not None else Path(f"{stem}.tflite")
     check_writable(path)
+    protect(path, model, calibration, labels)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
         folder = Path(name)
         data, data_name = _calibration_path(calibration, samples, folder)
+        frozen_source, rewrites = (source, ()) if source else _frozen(model, folder)
         job = process.Job(
-            source=source or _frozen(model, folder),
+            source=frozen_source,
             name=source.path.name if source else str(model.name),
             provenance={"name": source.path.name, "sha256": source.sha256} if source else {"name": str(model.name)},
-            calibration=data, calibration_name=data_name, options=options, folder=folder,
+            calibration=data, calibration_name=data_name, options=options, folder=folder, rewrites=rewrites,
         )
         conversion = process.run(job, progress or (lambda _: None), debug=debug)
         write_atomically(path, (folder / process.MODEL).read_bytes())
@@ -136,8 +139,8 @@ def _calibration_path(calibration: Any, samples: int, folder: Path) -> tuple[Pat
     return path, "samples from Python"
 
 
-def _frozen(model: Any, folder: Path) -> Path:
-    """A model in memory as a SavedModel: classes of the user's own need not be known to the child."""
+def _frozen(model: Any, folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """A model in memory as a SavedModel, and what was rewritten: the child need not know the user's own classes."""
     keras = sys.modules.get("keras")
     if keras is None or not isinstance(model, keras.Model):
         raise UsageError(f"model cannot be {type(model).__name__}", hint="Give a path or a Keras 3 model.")
@@ -149,5 +152,11 @@ def _frozen(model: Any, folder: Path) -> Path:
     from edgekit_converters.freezing import freeze_keras, save_frozen
 
     path = folder / "model"
-    save_frozen(freeze_keras(model), path)
-    return path
+    try:
+        frozen = freeze_keras(model)
+        save_frozen(frozen, path)
+    except EdgeKitError:
+        raise
+    except Exception as error:  # whatever the model's own layers raise
+        raise ConversionError(f"model '{model.name}' cannot be traced: {type(error).__name__}: {error}") from error
+    return path, frozen.rewrites

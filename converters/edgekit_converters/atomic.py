@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
-from edgekit.errors import OutputError
+from edgekit.errors import OutputError, UsageError
 
 
 def check_writable(path: Path) -> None:
@@ -15,13 +17,25 @@ def check_writable(path: Path) -> None:
     Raises:
         OutputError: the folder is missing or not writable, or `path` is a folder.
     """
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder", hint="Name a file, such as model.tflite.")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "not a regular file"
+        raise OutputError(f"cannot write {path}: it is {what}", hint="Name a file, such as model.tflite.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def protect(path: Path, *inputs: Any) -> None:
+    """See that the output would not replace what it is made from.
+
+    Raises:
+        UsageError: `path` is one of `inputs`, those of them that are paths.
+    """
+    for source in inputs:
+        if isinstance(source, (str, PathLike)) and path.exists() and Path(source).exists() and path.samefile(source):
+            raise UsageError(f"the output {path} is an input of the conversion", hint="Name another file with -o.")
 
 
 def write_atomically(path: Path, data: bytes) -> None:

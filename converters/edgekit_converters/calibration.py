@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,17 @@ from edgekit.preprocess import ImagePreprocessor, ImageSpec
 from edgekit.tables import ARRAY_SUFFIXES, TEXT_SUFFIXES, read_arrays, read_rows
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.options import Options
-from edgekit_converters.specs import InputSpec
+from edgekit_converters.specs import InputSpec, tidy
 
+LARGEST = 1e30
+"""As good as infinite: no sensor gives such numbers, and their scale is beyond float32."""
 FEW_SAMPLES = 10
 """Below this many, ranges are poorly known: ResNets lost 10 dB with 1 sample and nothing with 50."""
 PIXEL_NORMALIZATION = NAMED["0..255"]
 _ACCEPTED = "Calibration takes a folder of pictures, an .npz or .npy file, or a .csv of numbers."
 
-Sample = dict[str, NDArray[Any]]
+Feed = dict[str, NDArray[Any]]
+"""One sample: an array for each input, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,14 @@ class Calibration:
 
     Attributes:
         samples: Arrays by input name, each of the input's shape with the batch of 1 in front and of its type.
-        pictures: Whether they came from pictures (pixels), so that the device has to prepare pictures alike.
-        normalization: How pixels become what the network takes, as used or as seen in the values; None where
-            nothing says.
+        normalizations: By name of each input that takes pictures, how pixels become what the network takes, as used
+            or as seen in the values; an input of which nothing is known is left out.
         summary: For the metadata and the report: kind, name and number of samples, values seen by input.
         warnings: What was skipped, or is doubtful.
     """
 
-    samples: Sequence[Sample]
-    pictures: bool
-    normalization: Normalization | None
+    samples: Sequence[Feed]
+    normalizations: Mapping[str, Normalization]
     summary: dict[str, Any]
     warnings: tuple[str, ...] = field(default=())
 
@@ -87,10 +88,7 @@ def load_calibration(
     count = len(calibration.samples)
     if count < FEW_SAMPLES:
         few = f"only {count} calibration sample{'s' * (count > 1)}: ranges will be rough; 50 or more are better"
-        return Calibration(
-            calibration.samples, calibration.pictures, calibration.normalization, calibration.summary,
-            (*calibration.warnings, few),
-        )
+        return replace(calibration, warnings=(*calibration.warnings, few))
     return calibration
 
 
@@ -99,8 +97,8 @@ def picture_preprocessor(spec: InputSpec, options: Options) -> ImagePreprocessor
     _, height, width, depth = spec.shape
     return ImagePreprocessor(
         ImageSpec(
-            height, width, "gray" if depth == 1 else options.channels, spec.dtype,
-            normalization=options.normalization or PIXEL_NORMALIZATION, resize=options.resize,
+            height, width, "gray" if depth == 1 else options.channels or "rgb", spec.dtype,
+            normalization=_pixel_normalization(options), resize=options.resize or "stretch",
         )
     )
 
@@ -111,7 +109,7 @@ def _from_pictures(
     spec = _only_picture_input(inputs, folder)
     prepare = picture_preprocessor(spec, options)
     chosen = spread(list_images(folder), options.samples)
-    samples: list[Sample] = []
+    samples: list[Feed] = []
     skipped: list[str] = []
     for done, file in enumerate(chosen, 1):
         report(Progress("reading calibration pictures", done, len(chosen)))
@@ -122,7 +120,7 @@ def _from_pictures(
     if not samples:
         raise DataError(f"none of the {len(chosen)} pictures in {folder} can be read", hint=skipped[0])
     summary = _summary("pictures", name, samples)
-    return Calibration(samples, True, options.normalization or PIXEL_NORMALIZATION, summary, tuple(skipped))
+    return Calibration(samples, {spec.name: _pixel_normalization(options)}, summary, tuple(skipped))
 
 
 def _only_picture_input(inputs: Sequence[InputSpec], folder: Path) -> InputSpec:
@@ -160,22 +158,37 @@ def _from_arrays(
         raise DataError(f"{name} holds different numbers of samples: {counts}")
     if not next(iter(counts.values())):
         raise DataError(f"{name} holds no samples")
-    pictures = len(inputs) == 1 and chosen[inputs[0].name].dtype == np.uint8 and is_picture_shape(inputs[0].shape)
     indices = spread(range(next(iter(counts.values()))), options.samples)
-    columns = {spec.name: _feedable(chosen[spec.name][indices], spec, name, options) for spec in inputs}
+    given = {key: array[indices] for key, array in chosen.items()}
+    columns = {spec.name: _feedable(given[spec.name], spec, name, options) for spec in inputs}
     samples = [{key: column[i : i + 1] for key, column in columns.items()} for i in range(len(indices))]
-    normalization, warnings = options.normalization, tuple[str, ...]()
-    if pictures:
-        normalization = normalization or PIXEL_NORMALIZATION
-    elif len(inputs) == 1 and is_picture_shape(inputs[0].shape):
-        normalization, warnings = _seen_normalization(columns[inputs[0].name], options, name)
-    return Calibration(samples, pictures, normalization, _summary("arrays", name, samples), warnings)
+    normalizations: dict[str, Normalization] = {}
+    warnings: list[str] = []
+    for spec in inputs:
+        if not is_picture_shape(spec.shape):
+            continue
+        if _holds_pixels(given[spec.name], spec):
+            normalizations[spec.name] = _pixel_normalization(options)
+            continue
+        seen, note = _seen_normalization(columns[spec.name], options, name)
+        warnings += [note] if note else []
+        normalizations |= {spec.name: seen} if seen else {}
+    return Calibration(samples, normalizations, _summary("arrays", name, samples), tuple(warnings))
+
+
+def _holds_pixels(array: NDArray[Any], spec: InputSpec) -> bool:
+    return array.dtype == np.uint8 and is_picture_shape(spec.shape) and spec.dtype.startswith("float")
+
+
+def _pixel_normalization(options: Options) -> Normalization:
+    return options.normalization or PIXEL_NORMALIZATION
 
 
 def _match(
     arrays: Mapping[str, NDArray[Any]], name: str, inputs: Sequence[InputSpec]
 ) -> dict[str, NDArray[Any]]:
     """The array for each input: by name, or for a single input the one that fits its shape."""
+    arrays = {tidy(key): array for key, array in arrays.items()}
     if all(spec.name in arrays for spec in inputs):
         found = {spec.name: arrays[spec.name] for spec in inputs}
     elif len(inputs) > 1:
@@ -226,30 +239,31 @@ def _shaped(array: NDArray[Any], spec: InputSpec, name: str) -> NDArray[Any]:
 
 def _feedable(array: NDArray[Any], spec: InputSpec, name: str, options: Options) -> NDArray[Any]:
     """uint8 pictures through the device's preprocessing; everything else as the numbers that it is."""
-    if array.dtype == np.uint8 and is_picture_shape(spec.shape) and spec.dtype.startswith("float"):
+    if _holds_pixels(array, spec):
         prepare = picture_preprocessor(spec, options)
         return np.concatenate([prepare(picture).copy() for picture in array])
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        sample = int(np.argwhere(~np.isfinite(array))[0][0])
+    with np.errstate(over="ignore"):
+        values = array.astype(spec.dtype)
+    broken = ~(np.abs(values) < LARGEST) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+    if broken.any():
+        sample = int(np.argwhere(broken)[0][0])
         raise DataError(f"{name} holds NaN or infinity, first in sample {sample}", hint="Clean the data first.")
-    return array.astype(spec.dtype)
+    return values
 
 
-def _seen_normalization(
-    values: NDArray[Any], options: Options, name: str
-) -> tuple[Normalization | None, tuple[str, ...]]:
-    """Float pictures are normalized already: what was done to them shows in their range."""
+def _seen_normalization(values: NDArray[Any], options: Options, name: str) -> tuple[Normalization | None, str]:
+    """Float pictures are normalized already: what was done to them shows in their range. With a note for the user."""
     if options.normalization:
-        return options.normalization, ()
+        return options.normalization, ""
     low, high = float(values.min()), float(values.max())
     for text, (smallest, largest) in {"0..1": (0, 1), "-1..1": (-1, 1), "0..255": (0, 255)}.items():
         if smallest <= low and high <= largest:
             note = f"the values of {name} lie within {text}: that is what the device will bring pixels to"
-            return NAMED[text], (f"{note} (say otherwise with normalize)",)
-    return None, (f"the values of {name} lie in {low:.4g}..{high:.4g}: the file cannot say how to normalize pixels",)
+            return NAMED[text], f"{note} (say otherwise with normalize)"
+    return None, f"the values of {name} lie in {low:.4g}..{high:.4g}: the file cannot say how to normalize pixels"
 
 
-def _summary(kind: str, name: str, samples: Sequence[Sample]) -> dict[str, Any]:
+def _summary(kind: str, name: str, samples: Sequence[Feed]) -> dict[str, Any]:
     ranges = {
         key: [float(min(s[key].min() for s in samples)), float(max(s[key].max() for s in samples))]
         for key in samples[0]
@@ -257,7 +271,7 @@ def _summary(kind: str, name: str, samples: Sequence[Sample]) -> dict[str, Any]:
     return {"kind": kind, "source": Path(name).name, "samples": len(samples), "ranges": ranges}
 
 
-def _refuse_constant(samples: Sequence[Sample], name: str) -> None:
+def _refuse_constant(samples: Sequence[Feed], name: str) -> None:
     for key in samples[0]:
         low, high = min(s[key].min() for s in samples), max(s[key].max() for s in samples)
         if low == high:

@@ -19,6 +19,7 @@ from edgekit_converters.outcome import Agreement
 MOST_SAMPLES = 50
 """Samples compared at most: more change the figure little and take the float model's time."""
 BINARY_THRESHOLD = 0.5
+LEAST_SQNR_DB = 12.0
 
 
 def sqnr_db(reference: NDArray[np.float32], values: NDArray[np.float32]) -> float:
@@ -27,7 +28,9 @@ def sqnr_db(reference: NDArray[np.float32], values: NDArray[np.float32]) -> floa
     noise = float(np.sum(np.square(reference.astype(np.float64) - values)))
     if noise == 0:
         return float("inf")
-    return 10 * float(np.log10(signal / noise)) if signal else float("-inf")
+    if not (np.isfinite(noise) and np.isfinite(signal)) or signal == 0:
+        return float("-inf")
+    return 10 * float(np.log10(signal / noise))
 
 
 def compare(
@@ -91,3 +94,13 @@ def float_islands(model: ModelFile) -> list[str]:
         return []
     shown = ", ".join(inner[:3]) + (f" and {len(inner) - 3} more" if len(inner) > 3 else "")
     return [f"not all of the model is int8: {len(inner)} tensors stay float ({shown})"]
+
+
+def disagreement(agreement: Agreement) -> list[str]:
+    """A warning where the finished model answers much otherwise than the float model; empty where it does not."""
+    if agreement.sqnr_db >= LEAST_SQNR_DB:
+        return []
+    return [
+        "the converted model answers much otherwise than the float model (see accuracy): look for outliers in the "
+        "calibration data and for a wrong normalization, or try precision float16 or dynamic"
+    ]

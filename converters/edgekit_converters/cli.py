@@ -55,10 +55,10 @@ CLEAR_LINE = "\r\x1b[K"
               help="What the runtime makes of the outputs.  [default: what the last layer suggests]")
 @click.option("--normalize", metavar="RANGE", default=None,
               help=f"What pixels become before they reach the model. {FORMS}  [default: 0..255]")
-@click.option("--channels", type=click.Choice(ORDERS), default="rgb", show_default=True,
-              help="Order of colours that the model was trained on.")
-@click.option("--resize", type=click.Choice(RESIZE_RULES), default="stretch", show_default=True,
-              help="How pictures are brought to the model's size.")
+@click.option("--channels", type=click.Choice(ORDERS), default=None,
+              help="Order of colours that the model was trained on.  [default: rgb]")
+@click.option("--resize", type=click.Choice(RESIZE_RULES), default=None,
+              help="How pictures are brought to the model's size.  [default: stretch]")
 @click.option("--description", default="", help="A sentence for the file's metadata.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 @debug_option
@@ -118,6 +118,7 @@ def describe(conversion: Conversion) -> str:
         lines.append(f"  calibration  {about['samples']} samples of {about['source']}")
     if conversion.agreement:
         lines.append(f"  accuracy     {_agreement(conversion)}")
+    lines += [f"  rewritten    {rewrite}" for rewrite in conversion.rewrites]
     return "\n".join([*lines, f"Next: {own_command()} {_next(conversion)}"])
 
 

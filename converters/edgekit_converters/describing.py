@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from edgekit.errors import DataError
+from edgekit.errors import UsageError
 from edgekit.inputs import is_picture_shape
 from edgekit.metadata import InputMetadata, Metadata, OutputMetadata
+from edgekit.metadata.types import Channels
+from edgekit.tasks import Output, build_task, choose_task
 from edgekit.tflite import ModelFile, Tensor
-from edgekit_converters.calibration import PIXEL_NORMALIZATION, Calibration
+from edgekit_converters.calibration import PIXEL_NORMALIZATION as PIXELS
+from edgekit_converters.calibration import Calibration
 from edgekit_converters.options import Options
 from edgekit_converters.process import Job
 
-BINARY = 2
-"""Labels of a classifier with one sigmoid output: its 0 and its 1."""
+_OUTPUTS = {"classification": "score of each class", "values": "real numbers"}
+_COLOURS = {"rgb": "RGB", "bgr": "BGR", "gray": "gray"}
 
 
 def describe(
@@ -22,10 +25,18 @@ def describe(
     """The metadata of a converted model, from the options, the calibration data and the graph itself.
 
     Raises:
+        UsageError: the task does not fit the outputs, or options for pictures were given and there are none.
         DataError: the labels do not go with the outputs.
     """
     options = job.options
-    task = options.task or _task(model, options)
+    outputs = [
+        Output(name, tensor.static_shape, model.final_activation(at), options.labels if at == 0 else ())
+        for at, (name, tensor) in enumerate(zip(model.output_names, model.outputs, strict=True))
+    ]
+    # The runtime's own rules, so that it takes what was made.
+    task = choose_task(outputs, wanted=options.task, from_file=None, labelled=bool(options.labels))
+    build_task(task, outputs, top=1)
+    _check_picture_options(model, options)
     return Metadata(
         name=job.name,
         description=options.description,
@@ -33,7 +44,7 @@ def describe(
             _describe_input(name, tensor, options, calibration)
             for name, tensor in zip(model.input_names, model.inputs, strict=True)
         ),
-        outputs=_describe_outputs(model, options.labels, task),
+        outputs=tuple(OutputMetadata(output.name, _OUTPUTS[task], output.labels) for output in outputs),
         task=task,
         target=options.target,
         provenance={
@@ -46,18 +57,12 @@ def describe(
     )
 
 
-def _task(model: ModelFile, options: Options) -> str:
-    """Softmax says that the outputs are classes. So do labels, and a single sigmoid.
-
-    Many sigmoids alone do not: an autoencoder ends in them too.
-    """
-    sizes = [_size(tensor) for tensor in model.outputs]
-    if len(sizes) != 1:
-        return "values"
-    activation = model.final_activation(0)
-    flat = len(model.outputs[0].static_shape) <= 2
-    classes = activation == "SOFTMAX" or bool(options.labels) or (activation == "LOGISTIC" and sizes[0] == 1)
-    return "classification" if classes and flat else "values"
+def _check_picture_options(model: ModelFile, options: Options) -> None:
+    given = [name for name in ("normalization", "channels", "resize") if getattr(options, name) is not None]
+    if given and not any(is_picture_shape(tensor.static_shape) for tensor in model.inputs):
+        raise UsageError(
+            f"{', '.join(given)} was given, and the model takes no pictures", hint="Leave it out."
+        )
 
 
 def _describe_input(
@@ -66,34 +71,17 @@ def _describe_input(
     seen = calibration.summary["ranges"].get(name) if calibration else None
     minimum, maximum = ((seen[0],), (seen[1],)) if seen else ((), ())
     if not is_picture_shape(tensor.static_shape):
-        return InputMetadata(name, content="features", minimum=minimum, maximum=maximum)
+        return InputMetadata(name, "real numbers", content="features", minimum=minimum, maximum=maximum)
+    _, height, width, depth = tensor.static_shape
+    channels: Channels = "gray" if depth == 1 else options.channels or "rgb"
+    resize = options.resize or "stretch"
     return InputMetadata(
         name,
+        f"{_COLOURS[channels]} picture of {width} x {height} pixels, brought to that size by {resize}",
         content="image",
-        channels="gray" if tensor.static_shape[3] == 1 else options.channels,
-        normalization=calibration.normalization if calibration else options.normalization or PIXEL_NORMALIZATION,
-        resize=options.resize,
+        channels=channels,
+        normalization=calibration.normalizations.get(name) if calibration else options.normalization or PIXELS,
+        resize=resize,
         minimum=minimum,
         maximum=maximum,
     )
-
-
-def _describe_outputs(model: ModelFile, labels: Sequence[str], task: str) -> tuple[OutputMetadata, ...]:
-    outputs = [OutputMetadata(name) for name in model.output_names]
-    if not labels:
-        return tuple(outputs)
-    if len(outputs) > 1:
-        names = ", ".join(model.output_names)
-        raise DataError(f"labels go with one output, and the model has {len(outputs)}: {names}")
-    size = _size(model.outputs[0])
-    wanted = BINARY if size == 1 and task == "classification" else size
-    if len(labels) != wanted:
-        raise DataError(
-            f"the label file has {len(labels)} labels, and the model's output '{outputs[0].name}' has {wanted} classes",
-            hint="Give one label a line, in the order of the model's outputs.",
-        )
-    return (OutputMetadata(outputs[0].name, labels=tuple(labels)),)
-
-
-def _size(tensor: Tensor) -> int:
-    return tensor.static_shape[-1] if tensor.static_shape else 1

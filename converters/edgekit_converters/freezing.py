@@ -7,16 +7,25 @@ at batch 1 removes them and takes a fraction of the time of `TFLiteConverter.fro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from edgekit.errors import ConversionError
-from edgekit_converters.specs import InputSpec
+from edgekit.errors import ConversionError, ModelFileError
+from edgekit_converters.rewriting import convertible_layers
+from edgekit_converters.specs import InputSpec, tidy
+
+# Names that Keras counts up over a process, and which would differ from one conversion to the next.
+_SCOPE = re.compile(r"[A-Za-z0-9.][\w.\\/>-]*")
+TOLERANCE = 1e-4
+"""Largest difference of a rewritten layer's float results, as a share of the largest result."""
+_AUTOMATIC = re.compile(r"(keras_tensor|input_layer|input)(_\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,8 @@ class Frozen:
     function: Any
     trackable: Any
     inputs: tuple[InputSpec, ...]
+    rewrites: tuple[str, ...] = ()
+    """What was put into another form on the way, a sentence each."""
 
     def __call__(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """Float outputs by name, NumPy arrays, for inputs by name."""
@@ -37,19 +48,24 @@ def freeze_keras(model: Any) -> Frozen:
     """Trace a built Keras model at batch 1, in inference mode.
 
     Raises:
-        ConversionError: the model was never built, or has an input dimension besides the batch that is not fixed.
+        ConversionError: the model was never built, has an input dimension besides the batch that is not fixed, or a
+            layer that was rewritten computes something else.
+        ModelFileError: its weights hold NaN or infinity.
     """
     if not getattr(model, "inputs", None):
         raise ConversionError(
             f"model '{model.name}' has no fixed inputs: it is subclassed, or was never built",
-            hint="Build it as keras.Sequential or keras.Model(inputs, outputs), or call it once on data and export\n"
-            "it as a SavedModel: model.export('folder').",
+            hint="Build it as keras.Sequential or keras.Model(inputs, outputs), or call it once on data and export it "
+            "as a SavedModel: model.export('folder').",
         )
     # A Sequential model that was loaded has inputs but no `input`.
     struct = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    names = _input_names(model, struct)
+    names = _names(struct, _input_leaves(model))
     specs = _specs(zip(names, ((i.shape, i.dtype) for i in model.inputs), strict=True))
-    output_names = _output_names(model)
+    outputs_struct = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
+    output_names = _names(outputs_struct, _output_leaves(model))
+
+    _refuse_what_cannot_be(model)
 
     def call(*tensors: Any) -> dict[str, Any]:
         outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(struct, list(tensors)), training=False))
@@ -58,7 +74,61 @@ def freeze_keras(model: Any) -> Frozen:
     # The converter cannot track a Keras 3 model (READ_VARIABLE fails); it can track the variables' values.
     module = tf.Module()
     module.variables_of_model = [variable.value for variable in model.variables]
-    return Frozen(_trace(call, specs), module, specs)
+    with valid_scopes(model), convertible_layers() as rewrites:
+        frozen = Frozen(_trace(call, specs), module, specs, tuple(dict.fromkeys(rewrites)))
+    if rewrites:
+        _hold_against(frozen, model, struct, output_names)
+    return frozen
+
+
+def _refuse_what_cannot_be(model: Any) -> None:
+    stateful = [layer.name for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+    if stateful:
+        raise ConversionError(
+            f"model '{model.name}' keeps state from call to call in layer '{stateful[0]}', which EdgeKit cannot yet",
+            hint="Build it with stateful=False and give the whole window at once.",
+        )
+    for variable in model.variables:
+        values = np.asarray(variable.value)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ModelFileError(
+                f"the weights '{variable.path}' of model '{model.name}' hold NaN or infinity",
+                hint="Train it again: training has diverged.",
+            )
+        if not _SCOPE.fullmatch(variable.path):
+            raise ConversionError(
+                f"TensorFlow cannot take the name of the weights '{variable.path}' of model '{model.name}'",
+                hint="Name layers and models with letters, digits, '_', '.', '/' and '-' alone.",
+            )
+
+
+@contextmanager
+def valid_scopes(model: Any) -> Iterator[None]:
+    """Within it, layers go by names that TensorFlow takes for a scope; Keras itself allows more."""
+    layers = [model, *model._flatten_layers(include_self=False)]
+    odd = [(layer, layer.name) for layer in layers if not _SCOPE.fullmatch(layer.name)]
+    for layer, name in odd:
+        layer.name = f"layer_{tidy(name)}"
+    try:
+        yield
+    finally:
+        for layer, name in odd:
+            layer.name = name
+
+
+def _hold_against(frozen: Frozen, model: Any, struct: Any, output_names: Sequence[str]) -> None:
+    """Refuse rewritten layers whose float results are not those of the model itself."""
+    random = np.random.default_rng(0)
+    sample = {s.name: random.uniform(0, 1, s.shape).astype(s.dtype) for s in frozen.inputs}
+    inputs = keras.tree.pack_sequence_as(struct, [tf.constant(sample[s.name]) for s in frozen.inputs])
+    own = dict(zip(output_names, keras.tree.flatten(model(inputs, training=False)), strict=True))
+    for name, values in frozen(sample).items():
+        expected = np.asarray(own[name])
+        if np.abs(values - expected).max() > TOLERANCE * max(1.0, float(np.abs(expected).max())):
+            raise ConversionError(
+                f"the rewritten form of a layer changes the output '{name}' of model '{model.name}'",
+                hint=f"Rewritten: {'; '.join(frozen.rewrites)}. Please report the model.",
+            )
 
 
 def freeze_saved_model(folder: Path) -> Frozen:
@@ -101,49 +171,44 @@ def _serving_signature(folder: Path, loaded: Any) -> Any:
     )
 
 
-def _input_names(model: Any, struct: Any) -> list[str]:
-    """Names as the user wrote them: keys of a dict, names of keras.Input; else `input`, `input_2`, …"""
-    if isinstance(struct, dict):
-        return list(struct)
+def _names(struct: Any, leaves: Sequence[str]) -> list[str]:
+    """Names of a structure's tensors in the order in which Keras flattens it (keys of a dict are sorted).
+
+    Keys as the user wrote them; a tensor that is in no dict has its name in `leaves`.
+    """
+    keys = ["_".join(key for key in path if isinstance(key, str)) for path, _ in keras.tree.flatten_with_path(struct)]
+    return [tidy(key or leaf) for key, leaf in zip(keys, leaves, strict=True)]
+
+
+def _input_leaves(model: Any) -> list[str]:
+    """Names of keras.Input as the user gave them; else `input`, `input_2`, …"""
     layers = [layer.name for layer in getattr(model, "layers", []) if type(layer).__name__ == "InputLayer"]
     names = [tensor.name for tensor in model.inputs]
     if len(layers) == len(names):
-        names = [layer if _automatic(name) else name for layer, name in zip(layers, names, strict=True)]
+        names = [layer if _AUTOMATIC.fullmatch(name) else name for layer, name in zip(layers, names, strict=True)]
     return [
-        ("input" if not position else f"input_{position + 1}") if _automatic(name) else name
+        ("input" if not position else f"input_{position + 1}") if _AUTOMATIC.fullmatch(name) else name
         for position, name in enumerate(names)
     ]
 
 
-def _automatic(name: str) -> bool:
-    """Names that Keras counts up over a process, which would differ from one conversion to the next."""
-    return name.startswith(("keras_tensor", "input_layer", "input_"))
-
-
-def _output_names(model: Any) -> list[str]:
+def _output_leaves(model: Any) -> list[str]:
     if len(model.outputs) == 1:
         return ["output"]
-    if isinstance(model.output, dict):
-        return list(model.output)
     return list(getattr(model, "output_names", [f"output_{i}" for i in range(len(model.outputs))]))
 
 
 def _specs(inputs: Any) -> tuple[InputSpec, ...]:
-    return tuple(InputSpec(_tidy(name), _fixed(name, tuple(shape)), dtype) for name, (shape, dtype) in inputs)
-
-
-def _tidy(name: str) -> str:
-    """TensorFlow allows few characters in the name of an argument, and would change the others itself."""
-    return re.sub(r"\W", "_", name)
+    return tuple(InputSpec(name, _fixed(name, tuple(shape)), dtype) for name, (shape, dtype) in inputs)
 
 
 def _fixed(name: str, shape: Sequence[int | None]) -> tuple[int, ...]:
     free = [str(axis) for axis, size in enumerate(shape) if axis > 0 and size is None]
     if free:
         raise ConversionError(
-            f"input '{name}' has the shape {tuple(shape)}: dimension {', '.join(free)} is not fixed",
-            hint="Build the model with a full keras.Input shape, such as (224, 224, 3), load the weights, and\n"
-            "save it again.",
+            f"input '{name}' has the shape {tuple(shape)}, in which None is not fixed",
+            hint="Build the model with a full keras.Input shape, such as (224, 224, 3), load the weights, and save it "
+            "again.",
         )
     return (1, *(int(size) for size in shape[1:] if size is not None))
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
+import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,8 +22,23 @@ _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
 _WANTED = "EdgeKit converts Keras models: .keras, .h5, or a SavedModel folder."
 INSTALL = "On the workstation, with Python 3.11 to 3.13: pip install 'edgekit-sdk[convert]'"
+_PYTHON = platform.python_version()
+_LARGEST_CONFIG = 64 << 20
 _COPY = "Copy or save the model again."
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
+
+
+def require_tensorflow() -> None:
+    """See that conversion is possible here, without the seconds that loading TensorFlow takes.
+
+    Raises:
+        MissingDependencyError: it is not installed, or cannot be for this Python.
+    """
+    if sys.version_info < (3, 11):
+        raise MissingDependencyError(f"conversion needs Python 3.11 to 3.13, and this is {_PYTHON}", hint=INSTALL)
+    missing = [name for name in ("tensorflow", "keras") if find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(f"conversion needs {' and '.join(missing)}, not installed here", hint=INSTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +86,15 @@ def examine(path: Path) -> KerasFile:
     """
     if not path.exists():
         raise MissingFileError(f"no such file: {path}", hint=_WANTED)
-    kind = _kind(path)
+    try:
+        kind = _kind(path)
+    except OSError as error:
+        raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
     config = {"keras": _archive_config, "h5": _hdf5_config, "savedmodel": _no_config}[kind](path)
-    layers = tuple(_layers(config))
+    try:
+        layers = tuple(_layers(config))
+    except RecursionError as error:
+        raise ModelFileError(f"{path} is damaged: its configuration is nested without end", hint=_COPY) from error
     _refuse_code(path, layers)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     return KerasFile(path, kind, _digest(path, files), sum(p.stat().st_size for p in files), layers)
@@ -80,6 +105,8 @@ def _kind(path: Path) -> Kind:
         if (path / "saved_model.pb").is_file():
             return "savedmodel"
         raise ModelFileError(f"{path} is a folder without a saved_model.pb, so not a SavedModel", hint=_WANTED)
+    if not path.is_file():
+        raise ModelFileError(f"{path} is not a regular file", hint=_WANTED)
     with path.open("rb") as file:
         head = file.read(64)
     if head.startswith(_ZIP_MAGIC):
@@ -105,14 +132,16 @@ def _archive_config(path: Path) -> Any:
             damaged = archive.testzip()
             if damaged:
                 raise ModelFileError(f"{path} is damaged: the checksum of {damaged} in it is wrong", hint=_COPY)
+            if archive.getinfo("config.json").file_size > _LARGEST_CONFIG:
+                raise ModelFileError(f"{path} is no model: its config.json is larger than any")
             return json.loads(archive.read("config.json"))
     except zipfile.BadZipFile as error:
         raise ModelFileError(f"{path} is cut short or damaged: its archive has no end", hint=_COPY) from error
     except KeyError as error:
         raise ModelFileError(f"{path} is a zip archive but holds no Keras model", hint=_WANTED) from error
-    except (ValueError, EOFError, OSError) as error:
-        if isinstance(error, ModelFileError):
-            raise
+    except ModelFileError:
+        raise
+    except (ValueError, EOFError, OSError, RuntimeError, RecursionError, zlib.error) as error:
         raise ModelFileError(f"{path} is damaged: its config.json cannot be read", hint=_COPY) from error
 
 
@@ -125,7 +154,7 @@ def _hdf5_config(path: Path) -> Any:
         with h5py.File(path, "r") as file:
             text = file.attrs.get("model_config")
             _touch(file)
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ModelFileError(f"{path} is cut short or damaged: {_hdf5_reason(error)}", hint=_COPY) from error
     if text is None:
         raise ModelFileError(
@@ -134,7 +163,7 @@ def _hdf5_config(path: Path) -> Any:
         )
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{path} is damaged: its model_config cannot be read", hint=_COPY) from error
 
 
@@ -177,7 +206,7 @@ def _refuse_code(path: Path, layers: tuple[Layer, ...]) -> None:
     if found:
         raise ModelFileError(
             f"{path} holds Python code in a Lambda layer, which EdgeKit does not run: {', '.join(found)}",
-            hint="Put a layer of keras.layers or a registered class in its place; or, where you trust the code,\n"
+            hint="Put a layer of keras.layers or a registered class in its place; or, where you trust the code, "
             "build the model in Python and pass it in memory: edgekit.convert(model, ...).",
         )
 

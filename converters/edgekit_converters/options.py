@@ -29,7 +29,7 @@ RESIZE_RULES: tuple[str, ...] = get_args(ResizeRule)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One conversion's settings; `check_options` builds a valid one."""
+    """One conversion's settings; `check_options` builds a valid one. None is what nobody said."""
 
     precision: str
     io: str
@@ -38,8 +38,8 @@ class Options:
     task: str | None
     labels: tuple[str, ...]
     normalization: Normalization | None
-    channels: Order
-    resize: ResizeRule
+    channels: Order | None
+    resize: ResizeRule | None
     description: str
 
     @property
@@ -103,8 +103,8 @@ def check_options(
     task: str | None,
     labels: str | PathLike[str] | Sequence[str] | None,
     normalize: str | None,
-    channels: str,
-    resize: str,
+    channels: str | None,
+    resize: str | None,
     description: str,
 ) -> Options:
     """The options of `edgekit.convert`, where they exist and go together; the label file is read.
@@ -129,7 +129,7 @@ def check_options(
         task=None if task is None else one_of("task", task, TASKS),
         labels=tuple(labels or ()),
         normalization=None if normalize is None else parse_normalization(normalize),
-        channels=cast(Order, one_of("channels", channels, ORDERS)),
-        resize=cast(ResizeRule, one_of("resize", resize, RESIZE_RULES)),
+        channels=None if channels is None else cast(Order, one_of("channels", channels, ORDERS)),
+        resize=None if resize is None else cast(ResizeRule, one_of("resize", resize, RESIZE_RULES)),
         description=description,
     )

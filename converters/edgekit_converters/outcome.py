@@ -48,6 +48,7 @@ class Conversion:
         labels: How many class names it carries.
         calibration: What the ranges were measured on; empty where nothing was.
         agreement: With the float model; None where there was no calibration data to compare on.
+        rewrites: Which layers were put into another form that computes the same, a sentence each.
         warnings: What the user should know, a sentence each.
         seconds: How long it took.
     """
@@ -64,6 +65,7 @@ class Conversion:
     labels: int
     calibration: dict[str, Any]
     agreement: Agreement | None
+    rewrites: tuple[str, ...]
     warnings: tuple[str, ...]
     seconds: float
 
@@ -71,7 +73,7 @@ class Conversion:
         """The same, ready for JSON. An infinite `sqnr_db` (nothing differs) becomes null."""
         facts = asdict(self)
         facts["path"] = str(self.path)
-        facts["warnings"] = list(self.warnings)
+        facts["warnings"], facts["rewrites"] = list(self.warnings), list(self.rewrites)
         facts["seconds"] = round(self.seconds, 2)
         if self.agreement is not None:
             facts["agreement"]["sqnr_db"] = (

@@ -19,6 +19,7 @@ from edgekit_converters.keras_files import KerasFile
 from edgekit_converters.options import Options
 from edgekit_converters.outcome import Conversion
 
+STDERR = 2
 JOB, RESULT, FAILURE, MODEL, LOG = "job.pickle", "result.pickle", "failure.pickle", "model.tflite", "log.txt"
 
 
@@ -34,6 +35,7 @@ class Job:
         calibration_name: What the user called that data.
         options: The settings.
         folder: A folder of the job's own, for the files that pass between the processes.
+        rewrites: What was put into another form before the child came in.
     """
 
     source: KerasFile | Path
@@ -43,6 +45,7 @@ class Job:
     calibration_name: str
     options: Options
     folder: Path
+    rewrites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,8 @@ def _start(folder: Path, pipe: int, log: IO[bytes] | None) -> subprocess.Popen[b
     # parent alone, which ends the child.
     command = [sys.executable, "-P", "-m", "edgekit_converters.worker", str(folder), str(pipe)]
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log or sys.stderr.fileno(), stderr=log, pass_fds=(pipe,),
-        env=child_environment(debug=log is None), start_new_session=True,
+        command, stdin=subprocess.DEVNULL, stdout=log or STDERR, stderr=log, pass_fds=(pipe,),
+        env={**child_environment(debug=log is None), "TMPDIR": str(folder)}, start_new_session=True,
     )
 
 
@@ -117,7 +120,7 @@ def _died(job: Job, code: int) -> ConversionError:
     recurrent = job.source.recurrent if isinstance(job.source, KerasFile) else ()
     if recurrent:
         names = ", ".join(str(layer) for layer in recurrent)
-        hint = f"TensorFlow's converter cannot convert recurrent layers as they are: {names}."
+        hint = f"It is mostly a recurrent layer that it cannot take: {names}."
     elif -code == signal.SIGKILL:
         hint = "That is mostly for want of memory: free some, or lower --samples."
     else:

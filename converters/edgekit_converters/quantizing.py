@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgekit.errors import ConversionError
+from edgekit.tflite import parse_model
 from edgekit_converters.calibration import Calibration
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.freezing import Frozen
@@ -18,6 +20,8 @@ from edgekit_converters.options import Options
 from edgekit_devices.targets import TARGETS
 
 _MISSING_OPERATION = re.compile(r"\btf\.([A-Z]\w+)")
+CELL_STATE_INPUT = 19
+FINEST_CELL_SCALE = 2.0**-15
 _IO_TYPES = {"int8": tf.int8, "uint8": tf.uint8, "float32": tf.float32}
 
 
@@ -34,7 +38,7 @@ def to_flatbuffer(
     if calibration is not None and options.calibrated:
         converter.representative_dataset = lambda: _feed(calibration, report)
     try:
-        return bytes(converter.convert())
+        return _mend_cell_scales(converter.convert())
     except Exception as error:  # TensorFlow raises its own, undocumented classes here
         raise _cannot_convert(error) from error
 
@@ -60,6 +64,24 @@ def _feed(calibration: Calibration, report: OnProgress) -> Iterator[Mapping[str,
         report(Progress("calibrating", done, len(calibration.samples)))
         yield sample
     report(Progress("quantizing"))
+
+
+def _mend_cell_scales(flatbuffer: bytes) -> bytes:
+    """Give the cell states of int8 LSTMs a scale of 2^-15 at least.
+
+    TensorFlow fits the scale, a power of two, to the values seen. The kernel's tanh takes cell states from a range
+    of 1 upwards and leaves its result unset below (lstm_eval.cc, `DISPATCH_TANH`): small states gave noise.
+    """
+    data = bytearray(flatbuffer)
+    graph = schema.Model.GetRootAs(data, 0).Subgraphs(0)
+    model = parse_model(flatbuffer)
+    for operator in model.main.operators:
+        if operator.type == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            quantization = graph.Tensors(operator.inputs[CELL_STATE_INPUT]).Quantization()
+            if quantization is not None and quantization.ScaleLength():
+                scales = quantization.ScaleAsNumpy()  # a view into data
+                np.maximum(scales, np.float32(FINEST_CELL_SCALE), out=scales)
+    return bytes(data)
 
 
 def _cannot_convert(error: Exception) -> ConversionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -12,3 +13,8 @@ class InputSpec:
     name: str
     shape: tuple[int, ...]
     dtype: str
+
+
+def tidy(name: str) -> str:
+    """A name that TensorFlow takes for an argument; it would change other characters itself, in its own way."""
+    return re.sub(r"\W", "_", name)

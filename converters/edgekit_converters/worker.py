@@ -27,7 +27,7 @@ def main() -> int:
         report = events.writer(stream)
         report(events.Progress("starting TensorFlow"))
         try:
-            from edgekit_converters.conversion import carry_out
+            from edgekit_converters.stages import carry_out
 
             conversion = carry_out(job, report)
         except Exception as error:

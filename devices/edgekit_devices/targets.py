@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Precision = Literal["int8", "int16x8", "float16", "dynamic", "float32"]
-TensorType = Literal["int8", "uint8", "int16", "float32"]
+Precision = Literal["int8", "float16", "dynamic", "float32"]
+"""What is quantized: weights and activations (int8), weights (dynamic), or nothing."""
+Io = Literal["int8", "uint8", "float32"]
+"""Types that a quantized model's inputs and outputs may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +19,15 @@ class Target:
 
     Attributes:
         name: As on the command line.
-        description: One sentence.
         precisions: Number formats that it computes.
-        io: Types that a quantized model's inputs and outputs may have.
+        io: Types of inputs and outputs that it takes.
         per_channel_dense: Whether Dense layers may have one scale a channel.
-        compiler: Program that the converted file has to go through; empty for none.
     """
 
     name: str
-    description: str
     precisions: tuple[Precision, ...]
-    io: tuple[TensorType, ...]
+    io: tuple[Io, ...]
     per_channel_dense: bool = True
-    compiler: str = ""
-
-    def allows(self, precision: Precision) -> bool:
-        """Whether it computes that format."""
-        return precision in self.precisions
 
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
@@ -42,19 +36,16 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         for target in (
             Target(
                 name="cpu",
-                description="Processors with a current TensorFlow Lite runtime.",
-                precisions=("int8", "int16x8", "float16", "dynamic", "float32"),
-                io=("int8", "uint8", "int16", "float32"),
+                precisions=("int8", "float16", "dynamic", "float32"),
+                io=("int8", "uint8", "float32"),
             ),
             Target(
                 name="coral",
-                description="Coral Edge TPU: int8 only; the file then goes through edgetpu_compiler.",
                 precisions=("int8",),
                 io=("int8", "uint8"),
                 # The compiler is of 2021; runtimes of that time compute Dense with a scale a channel wrong,
                 # in silence.
                 per_channel_dense=False,
-                compiler="edgetpu_compiler",
             ),
         )
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
 import signal
 import sys
+import textwrap
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from edgekit._version import __version__
 from edgekit.errors import EdgeKitError
 
 INTERRUPTED = 128 + signal.SIGINT
+ERROR = "Error: "
+STANDARD_STREAMS = 3
 
 
 @dataclass(slots=True)
@@ -32,6 +36,17 @@ def _set_debug(context: click.Context, _parameter: click.Parameter, value: bool)
     state = context.find_root().obj
     if value and isinstance(state, State):
         state.debug = True
+
+
+def is_debug(context: click.Context | None = None) -> bool:
+    """Whether `--debug` was given, before the command's name or behind it.
+
+    Args:
+        context: The command's; by default the one that runs now, if any.
+    """
+    context = context or click.get_current_context(silent=True)
+    state = context.find_root().obj if context else None
+    return isinstance(state, State) and state.debug
 
 
 debug_option = click.option(
@@ -91,8 +106,15 @@ def cli() -> None:
 
 
 def _show(error: EdgeKitError) -> None:
-    click.secho("Error: ", fg="red", nl=False, err=True)
-    click.echo(str(error), err=True)
+    """Print an error; on a terminal its lines are broken between words, and never within a path or command."""
+    text = f"{ERROR}{error}"
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(
+            textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False) for line in text.split("\n")
+        )
+    click.secho(ERROR, fg="red", nl=False, err=True)
+    click.echo(text.removeprefix(ERROR), err=True)
 
 
 def _execute(arguments: Sequence[str], state: State) -> int:
@@ -121,6 +143,22 @@ def _execute(arguments: Sequence[str], state: State) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
+def _open_standard_streams() -> None:
+    """Fill the places of standard streams that the shell closed (`>&-`).
+
+    The next file opened would take such a place, and get what native libraries print. `sys.stdout` stays None, so
+    that results are not lost unseen.
+    """
+    for descriptor in range(STANDARD_STREAMS):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  as long as the process lives
+
+
 def main() -> NoReturn:
     """Entry point of the installed `edgekit` command."""
+    _open_standard_streams()
     sys.exit(_execute(sys.argv[1:], State()))

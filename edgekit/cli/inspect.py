@@ -15,10 +15,12 @@ import click
 
 from edgekit import metadata as metadata_files
 from edgekit.cli import debug_option, examples
+from edgekit.errors import ModelFileError
 from edgekit.inputs import ImageOptions, Input, image_spec
 from edgekit.metadata import InputMetadata, Metadata, Normalization
+from edgekit.metadata.types import Origin
 from edgekit.preprocess import ImageSpec, needs_normalization
-from edgekit.quantization import Scale
+from edgekit.quantization import scale_of
 from edgekit.tasks import Output, choose_task
 from edgekit.tflite import ModelFile, Operator, Subgraph, Tensor, read_model
 
@@ -111,7 +113,7 @@ def _lines(file: ModelFile, about: Metadata) -> Iterator[str]:
     yield from _section("Inputs", _tensor_rows(file.inputs, file.input_names))
     yield from _section("Outputs", _tensor_rows(file.outputs, file.output_names))
     yield from ("", "Feeding")
-    feeding = map(_feeding, file.inputs, about.inputs)
+    feeding = [_feeding(*pair, about.origin) for pair in zip(file.inputs, about.inputs, strict=True)]
     yield from _pairs(zip(file.input_names, feeding, strict=True))
     yield from ("", f"Metadata: {_ORIGINS[about.origin]}")
     yield from _pairs(_metadata_facts(file, about))
@@ -154,12 +156,14 @@ def _quantization(tensor: Tensor) -> str:
     return f"scale {parameters.scales[0]:.6g}, zero point {parameters.zero_points[0]}"
 
 
-def _feeding(tensor: Tensor, about: InputMetadata) -> str:
+def _feeding(tensor: Tensor, about: InputMetadata, origin: Origin) -> str:
     """How `edgekit run` makes this input of a picture or of numbers."""
-    scale = tensor.quantization
-    known = Scale(scale.scales[0], scale.zero_points[0]) if scale and any(scale.scales) else None
+    try:
+        known = scale_of(tensor)
+    except ModelFileError:
+        return "not to be fed: it has a scale for each slice"
     plain = Input(tensor.name, tensor.static_shape, tensor.dtype, known)
-    picture = image_spec(plain, about, ImageOptions())
+    picture = image_spec(plain, about, ImageOptions(), origin)
     if picture is None:
         return "numbers" + (f", quantized to {tensor.dtype}" if known else f" as {tensor.dtype}")
     return ", ".join(_picture_steps(picture))

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, nullcontext
 from itertools import islice
+from typing import get_args
 
 import click
 
-from edgekit.cli import State, debug_option, examples
+from edgekit.cli import debug_option, examples, is_debug
 from edgekit.cli.terminal import Progress, plain_warnings, quieten_opencv, without_chatter
 from edgekit.errors import EdgeKitError
-from edgekit.metadata.types import Channels, ResizeRule
+from edgekit.metadata.types import ColourOrder, ResizeRule
 from edgekit.model import Model, load
 from edgekit.pipeline import row_shape, run
 from edgekit.sinks import STDOUT, open_sink
@@ -51,11 +52,11 @@ from edgekit.tasks import TASKS
     help="How pixels are normalized: 0..1, -1..1, 0..255, imagenet or MEAN/STD.",
 )
 @click.option(
-    "--channels", type=click.Choice(["rgb", "bgr"]), help="Order of colours that the network takes."
+    "--channels", type=click.Choice(get_args(ColourOrder)), help="Order of colours that the network takes."
 )
 @click.option(
     "--resize",
-    type=click.Choice(["stretch", "letterbox", "crop"]),
+    type=click.Choice(get_args(ResizeRule)),
     help="How pictures of another shape are fitted.",
 )
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name.")
@@ -74,7 +75,7 @@ def run_command(
     task: str | None,
     labels: str | None,
     normalize: str | None,
-    channels: Channels | None,
+    channels: ColourOrder | None,
     resize: ResizeRule | None,
     top: int,
     threads: int | None,
@@ -85,8 +86,7 @@ def run_command(
     SOURCE is a picture, a folder of pictures, a quoted pattern, a video, or a .csv, .npy or .npz file with
     one sample a row. The exit code is 1 where a sample could not be read.
     """
-    state = context.find_root().obj
-    debug = isinstance(state, State) and state.debug
+    debug = is_debug(context)
     if not debug:
         quieten_opencv()
     progress = Progress(sys.stderr)
@@ -113,7 +113,7 @@ def run_command(
 def _run(model: Model, source: Source, sinks: Sequence[str], limit: int | None, progress: Progress) -> None:
     def skip(problem: Problem) -> None:
         progress.skipped += 1
-        progress.message(f"Skipped {problem}")
+        progress.message(f"skipped {problem}")
 
     with ExitStack() as stack:
         outputs = [stack.enter_context(closing(open_sink(uri))) for uri in sinks]

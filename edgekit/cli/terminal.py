@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import IO, TextIO
 
 import click
 
@@ -34,27 +36,29 @@ def without_chatter() -> Iterator[None]:
 
     TensorFlow Lite says on it that it made its own delegate for the processor, and heeds no setting.
     """
-    if sys.stderr is None:
+    try:
+        caught = tempfile.TemporaryFile()  # noqa: SIM115  closed below
+    except OSError:  # a device need not have a place for temporary files
         yield
         return
-    sys.stderr.flush()
-    terminal, caught = os.dup(STDERR), os.memfd_create("stderr")
-    os.dup2(caught, STDERR)
-    try:
-        yield
-    finally:
+    with caught:
         sys.stderr.flush()
-        os.dup2(terminal, STDERR)
-        os.close(terminal)
-        _show_rest(caught)
+        terminal = os.dup(STDERR)
+        os.dup2(caught.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, STDERR)
+            os.close(terminal)
+            _show_rest(caught)
 
 
-def _show_rest(caught: int) -> None:
-    with os.fdopen(caught, "rb") as stream:
-        stream.seek(0)
-        for line in stream:
-            if not line.startswith(CHATTER):
-                os.write(STDERR, line)
+def _show_rest(caught: IO[bytes]) -> None:
+    caught.seek(0)
+    for line in caught:
+        if not line.startswith(CHATTER):
+            os.write(STDERR, line)
 
 
 @contextmanager
@@ -65,8 +69,45 @@ def plain_warnings(show: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
+class LiveLine:
+    """A line at the bottom of a terminal that is written over again and again; nothing where there is no terminal.
+
+    Args:
+        stream: Where to.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self.enabled = stream.isatty()
+        self._stream, self._clock = stream, clock
+        self._shown = -UPDATE_SECONDS
+        self._visible = False
+
+    def show(self, text: str, *, at_once: bool = False) -> None:
+        """Put this in the line, where the last update is 0.2 s ago or more.
+
+        Args:
+            text: What to show; what is wider than the terminal is cut off.
+            at_once: However short ago the last update was.
+        """
+        now = self._clock()
+        if self.enabled and (at_once or now - self._shown >= UPDATE_SECONDS):
+            self._write(CLEAR_LINE + text[: shutil.get_terminal_size().columns - 1])
+            self._shown, self._visible = now, True
+
+    def clear(self) -> None:
+        """Take the line away, so that something else can be printed."""
+        if self._visible:
+            self._write(CLEAR_LINE)
+            self._visible = False
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
 class Progress:
-    """Figures of a run: a live line on a terminal, one update in 0.2 s at most, and a summary at its end.
+    """Figures of a run: a live line on a terminal, and a summary at its end.
 
     Args:
         stream: Where to; nothing but messages is written where it is no terminal.
@@ -77,21 +118,19 @@ class Progress:
         self.samples = 0
         self.skipped = 0
         self._stream, self._clock = stream, clock
-        self._live = stream.isatty()
+        self._line = LiveLine(stream, clock)
         self._preprocess = self._inference = 0.0
-        self._started = clock()
-        self._shown = -UPDATE_SECONDS
-        self._visible = False
+        self._first = 0.0
 
     def count(self, latency: Latency) -> None:
-        """Take one result's figures, and show them where the last update is long enough ago."""
+        """Take one result's figures, and show them."""
+        if self.samples == 0:
+            self._first = self._clock()
         self.samples += 1
         self._preprocess += latency.preprocess
         self._inference += latency.inference
-        now = self._clock()
-        if self._live and now - self._shown >= UPDATE_SECONDS:
-            self._write(CLEAR_LINE + self.figures())
-            self._shown, self._visible = now, True
+        if self._line.enabled:
+            self._line.show(self.figures())
 
     def message(self, text: str) -> None:
         """Show a line of its own, above the live one."""
@@ -100,31 +139,23 @@ class Progress:
 
     def clear(self) -> None:
         """Take the live line away, so that something else can be printed."""
-        if self._visible:
-            self._write(CLEAR_LINE)
-            self._visible = False
+        self._line.clear()
 
     def finish(self) -> None:
         """Put the summary in the place of the live line."""
         self.clear()
-        if self._live and self.samples:
+        if self._line.enabled and self.samples:
             click.echo(self.figures(), file=self._stream)
 
     def figures(self) -> str:
-        """Samples, rate and mean times so far."""
-        seconds = self._clock() - self._started
-        parts = (
-            [f"{self.samples} samples", f"{self.skipped} skipped"]
-            if self.skipped
-            else [f"{self.samples} samples"]
-        )
-        if seconds > 0:
-            parts.append(f"{self.samples / seconds:.1f} fps")
+        """Samples, rate and mean times so far; the rate counts from the first result, without the opening of things."""
+        seconds = self._clock() - self._first
         count = max(1, self.samples)
-        parts.append(f"preprocess {self._preprocess / count:.2f} ms")
-        parts.append(f"inference {self._inference / count:.2f} ms")
-        return ", ".join(parts)
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        parts = [
+            f"{self.samples} samples",
+            f"{self.skipped} skipped" if self.skipped else "",
+            f"{(self.samples - 1) / seconds:.1f} fps" if self.samples > 1 and seconds > 0 else "",
+            f"preprocess {self._preprocess / count:.2f} ms",
+            f"inference {self._inference / count:.2f} ms",
+        ]
+        return ", ".join(filter(None, parts))

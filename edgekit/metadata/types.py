@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Channels = Literal["rgb", "bgr", "gray"]
+ColourOrder = Literal["rgb", "bgr"]
+Channels = Literal[ColourOrder, "gray"]
 ResizeRule = Literal["stretch", "letterbox", "crop"]
 Content = Literal["image", "features", "audio", "unknown"]
 Origin = Literal["none", "tflite", "edgekit", "ultralytics"]

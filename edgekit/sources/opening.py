@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -86,15 +87,17 @@ def _kind(path: Path) -> str:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     if is_picture(start):
         return "picture"
-    known = " ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES + TABLE_SUFFIXES)
+    known = ", ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES + TABLE_SUFFIXES)
     raise UsageError(
-        f"{path} is of no kind that can be told from its name or content", hint=f"Known: {known}"
+        f"{path} is of no kind that can be told from its name or content",
+        hint=f"Give a file whose name ends in one of {known}.",
     )
 
 
 def _open_pattern(pattern: str, shape: tuple[int, ...] | None) -> Source:
-    anchor = Path(pattern).anchor
-    paths = sorted(path for path in Path(anchor).glob(pattern.removeprefix(anchor)) if path.is_file())
+    # Not Path.glob, for which ** at the end means folders before Python 3.13, and files too from there on.
+    found = map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207
+    paths = sorted({path for path in found if path.is_file()})
     if not paths:
         raise MissingFileError(f"no file matches {pattern}")
     if all(path.suffix.lower() in IMAGE_SUFFIXES for path in paths):
@@ -109,7 +112,7 @@ def _open_plugin(scheme: str, uri: str) -> Source:
         others = "".join(f" {name}:" for name in sorted(plugins.registered("edgekit.sources")))
         raise UsageError(
             f"no source '{scheme}:' ({uri})",
-            hint="Sources: a picture, a folder of pictures, a pattern such as 'photos/*.jpg', a video, "
-            f"a .csv, .npy or .npz file{';' + others if others else ''}.",
+            hint="Give a picture, a folder of pictures, a pattern such as 'photos/*.jpg', a video, or a .csv, .npy or "
+            f".npz file{f'; or one of the schemes{others}' if others else ''}.",
         ) from None
     return opened

@@ -32,4 +32,4 @@ def _read(path: Path, sequence: int) -> Sample | Problem:
     try:
         return Sample(read_image(path), str(path), sequence, "bgr")
     except (DataError, MissingFileError) as error:
-        return Problem(str(path), sequence, error.message)
+        return Problem(str(path), sequence, error.message.removeprefix(f"{path}: "))

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from edgekit.metadata.types import Channels
+from edgekit.metadata.types import ColourOrder
 
 
 def now() -> datetime:
@@ -34,7 +34,7 @@ class Sample:
     data: NDArray[Any]
     source: str
     sequence: int = 0
-    channels: Channels = "rgb"
+    channels: ColourOrder = "rgb"
     captured: float = field(default_factory=time.monotonic)
     time: datetime = field(default_factory=now)
 

@@ -1,12 +1,18 @@
-"""Video files as a source, through the FFmpeg in OpenCV."""
+"""Video files as a source, through the FFmpeg in OpenCV.
+
+OpenCV says the same at the end of a file and where it cannot decode on, so that a file cut short has to be told from
+one at its end in another way.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.images import import_cv2
 from edgekit.sources.types import Problem, Sample
@@ -25,8 +31,12 @@ VIDEO_SUFFIXES = (
     ".mjpg",
     ".gif",
 )
-COUNT_TOLERANCE = 0.02
-"""Share by which the number of frames may be off: FFmpeg estimates it for files that do not say."""
+BOXED_SUFFIXES = (".mp4", ".m4v", ".mov")
+"""Files of boxes (ISO/IEC 14496-12). Their count of frames is that before the cuts made in an editor."""
+TOLERANCE = 0.02
+"""Share of the frames and of the time that may be missing: FFmpeg estimates both for files that do not say."""
+MILLISECONDS = 1000.0
+BOX_HEADER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +57,72 @@ class Video:
             if not capture.isOpened():
                 yield Problem(self.uri, 0, "no video that OpenCV can read, or damaged")
                 return
-            expected = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            yield from self._frames(capture, expected)
+            timing = _Timing(capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS))
+            while (frame := _next_frame(capture)) is not None:
+                yield Sample(frame, self.uri, timing.frames, "bgr")
+                timing.add(capture.get(cv2.CAP_PROP_POS_MSEC) / MILLISECONDS)
         finally:
             capture.release()
+        if _ends_within_box(self.uri) if self.uri.lower().endswith(BOXED_SUFFIXES) else timing.ends_early():
+            reason = f"ended after {timing.frames} of about {timing.expected:.0f} frames: it is cut short or damaged"
+            yield Problem(self.uri, timing.frames, reason)
 
-    def _frames(self, capture: Any, expected: int) -> Iterator[Sample | Problem]:
-        sequence = 0
-        while True:
-            found, frame = capture.read()
-            if not found:
-                break
-            yield Sample(np.asarray(frame, np.uint8), self.uri, sequence, "bgr")
-            sequence += 1
-        # OpenCV says the same at the end of a file and where it cannot decode on.
-        if expected - sequence > max(1, expected * COUNT_TOLERANCE):
-            reason = f"ended after {sequence} of {expected} frames: it is cut short or damaged"
-            yield Problem(self.uri, sequence, reason)
+
+def _next_frame(capture: Any) -> NDArray[np.uint8] | None:
+    found, frame = capture.read()
+    return np.asarray(frame, np.uint8) if found else None
+
+
+@dataclass(slots=True)
+class _Timing:
+    """When the frames of a video were, against what the file says of all of it.
+
+    Attributes:
+        expected: Number of frames, which FFmpeg multiplies from time and rate for files that do not say. It is
+            wrong where the rate varies (.mkv, .webm) or fields are counted (.ts).
+        rate: Frames a second, by the same source.
+        frames: How many there were.
+        position: Time of the last one, in seconds.
+        pause: The longest time between two, in seconds.
+    """
+
+    expected: float
+    rate: float
+    frames: int = 0
+    position: float = 0.0
+    pause: float = 0.0
+
+    def add(self, position: float) -> None:
+        """Take a frame's time; the last ones of some files have none."""
+        self.frames += 1
+        self.pause = max(self.pause, position - self.position)
+        self.position = max(self.position, position)
+
+    def ends_early(self) -> bool:
+        """Whether both frames and time are missing at the end, more than one frame may stand still."""
+        if self.expected <= 0 or self.rate <= 0:
+            return False
+        duration = self.expected / self.rate
+        missing = self.expected - self.frames
+        return missing > max(1, self.expected * TOLERANCE) and duration - self.position > max(
+            duration * TOLERANCE, self.pause, 2 / self.rate
+        )
+
+
+def _ends_within_box(path: str) -> bool:
+    """Whether the last of a file's boxes goes on behind its end."""
+    size, at = Path(path).stat().st_size, 0
+    with Path(path).open("rb") as stream:
+        while at < size:
+            stream.seek(at)
+            length = _box_length(stream.read(16))
+            if length < BOX_HEADER:  # 0 is to the end, however far that is; less is no box, but something appended
+                return False
+            at += length
+    return at > size
+
+
+def _box_length(head: bytes) -> int:
+    """Bytes of the box that starts so: four for the length, four for the kind; 1 says that eight more follow."""
+    length = int.from_bytes(head[:4], "big")
+    return int.from_bytes(head[8:16], "big") if length == 1 else length

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from edgekit.choices import one_of
 from edgekit.errors import UsageError
 from edgekit.tasks.classification import build_classification, fits_classification
 from edgekit.tasks.types import Output, Task
@@ -38,8 +39,8 @@ def choose_task(
     Raises:
         UsageError: the task asked for is not in `TASKS`, or has no use for labels.
     """
-    if wanted is not None and wanted not in TASKS:
-        raise UsageError(f"no task '{wanted}'", hint=f"Tasks: {', '.join(TASKS)}.")
+    if wanted is not None:
+        one_of("task", wanted, tuple(TASKS))
     if wanted == "values" and labelled:
         raise UsageError(
             "labels were given, and task values has no use for them", hint="Leave one of the two."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_CONVERT = "Convert it on the workstation: edgekit convert {name} -o model.tflite"
+_CONVERT = "Convert it on the workstation with edgekit convert {name} -o model.tflite."
 _TFLITE = "EdgeKit runs .tflite files; export the model as TFLite."
 
 
@@ -27,13 +27,13 @@ _MAGIC: tuple[tuple[bytes, Lookalike], ...] = (
     (b"\x93NUMPY", Lookalike("a NumPy array")),
     (b"\x1f\x8b", Lookalike("a gzip archive", "Unpack it first.")),
     (b"\x7fELF", Lookalike("a program or a shared library")),
-    (b"version https://git-lfs", Lookalike("a Git LFS pointer", "Fetch the file itself: git lfs pull")),
+    (b"version https://git-lfs", Lookalike("a Git LFS pointer", "Fetch the file itself with git lfs pull.")),
     (b"<!DOCTYPE", Lookalike("a web page", "Download the file itself, not the page about it.")),
     (b"<html", Lookalike("a web page", "Download the file itself, not the page about it.")),
 )
 _SUFFIXES = {
     ".onnx": Lookalike("an ONNX model", _TFLITE),
-    ".pb": Lookalike("a TensorFlow graph", "Give the SavedModel's folder to: edgekit convert"),
+    ".pb": Lookalike("a TensorFlow graph", "Give the SavedModel's folder to edgekit convert."),
     ".pt": Lookalike("a PyTorch model", _TFLITE),
     ".pth": Lookalike("a PyTorch model", _TFLITE),
     ".task": Lookalike("a MediaPipe bundle", "Unzip it, and run one of the .tflite files in it."),

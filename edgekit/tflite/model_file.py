@@ -35,7 +35,6 @@ class Tensor:
         quantization: None where the numbers are what they say.
         constant: Whether its values lie in the file.
         nbytes: Bytes of those values; 0 where it is not constant.
-        is_variable: Whether it keeps its values from one run to the next.
     """
 
     index: int
@@ -46,7 +45,6 @@ class Tensor:
     quantization: Quantization | None = None
     constant: bool = False
     nbytes: int = 0
-    is_variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +82,16 @@ class Subgraph:
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+    @property
+    def used(self) -> frozenset[int]:
+        """Numbers of the tensors that go in or out of the graph or of an operator.
+
+        An operator's intermediates, which only say how an LSTM is quantized within, are not among them.
+        """
+        ends = (*self.inputs, *self.outputs)
+        between = (index for operator in self.operators for index in (*operator.inputs, *operator.outputs))
+        return frozenset(index for index in (*ends, *between) if index >= 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +183,8 @@ class ModelFile:
     def float_tensors(self) -> tuple[str, ...]:
         """Names of float tensors that are computed: none in a model that is quantized throughout."""
         return tuple(
-            tensor.name for graph in self.subgraphs for tensor in graph.tensors
-            if tensor.dtype in FLOAT_TYPES and not tensor.constant
+            graph.tensors[index].name for graph in self.subgraphs for index in sorted(graph.used)
+            if graph.tensors[index].dtype in FLOAT_TYPES and not graph.tensors[index].constant
         )
 
     def final_activation(self, output: int = 0) -> str | None:

@@ -82,7 +82,7 @@ def open_data(path: str | os.PathLike[str]) -> mmap.mmap:
             with Path(where).open("rb") as file:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingFileError(f"there is no file {where}", hint="Check the path.") from error
+        raise MissingFileError(f"no such file: {where}", hint="Check the path.") from error
     except PermissionError as error:
         raise ModelFileError(f"{where} may not be read", hint="Check its permissions.") from error
     except (OSError, ValueError) as error:
@@ -188,7 +188,6 @@ def _tensor(index: int, tensor: Record, places: list[tuple[int, int]]) -> Tensor
         quantization=_quantization(tensor.record("quantization")),
         constant=nbytes > 0 or tensor.number("external_buffer") > 0,
         nbytes=nbytes,
-        is_variable=bool(tensor.number("is_variable")),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     if calibration is not None:
         classifies = described.task == "classification"
         agreement = checking.compare(model, frozen, calibration, classifies, report)
-    return _summary(job, model, described, calibration, agreement)
+    return _summary(job, model, described, calibration, agreement, frozen.rewrites)
 
 
 def _freeze(job: Job) -> Frozen:
     if isinstance(job.source, Path):
-        return freeze_saved_model(job.source)
+        return replace(freeze_saved_model(job.source), rewrites=job.rewrites)
     if job.source.kind == "savedmodel":
         return freeze_saved_model(job.source.path)
     return freeze_keras(load_keras(job.source, job.folder))
@@ -66,7 +67,7 @@ def _versions() -> dict[str, str]:
 
 def _summary(
     job: Job, model: ModelFile, described: metadata.Metadata, calibration: Calibration | None,
-    agreement: Agreement | None,
+    agreement: Agreement | None, rewrites: tuple[str, ...],
 ) -> Conversion:
     return Conversion(
         path=job.folder / MODEL,
@@ -81,7 +82,8 @@ def _summary(
         labels=sum(len(output.labels) for output in described.outputs),
         calibration=calibration.summary if calibration else {},
         agreement=agreement,
-        warnings=_warnings(job, model, calibration),
+        rewrites=rewrites,
+        warnings=_warnings(job, model, described, calibration, agreement),
         seconds=0.0,  # known to the parent alone
     )
 
@@ -90,8 +92,15 @@ def _tensors(names: Any, tensors: Any) -> tuple[TensorSummary, ...]:
     return tuple(TensorSummary(n, t.dtype, tuple(t.static_shape)) for n, t in zip(names, tensors, strict=True))
 
 
-def _warnings(job: Job, model: ModelFile, calibration: Calibration | None) -> tuple[str, ...]:
+def _warnings(
+    job: Job, model: ModelFile, described: metadata.Metadata, calibration: Calibration | None,
+    agreement: Agreement | None,
+) -> tuple[str, ...]:
     found = list(calibration.warnings) if calibration else []
     if job.options.precision == "int8":
-        found.extend(checking.float_islands(model))
+        found += checking.float_islands(model)
+    if agreement:
+        found += checking.disagreement(agreement)
+    if described.task == "classification" and model.final_activation(0) is None:
+        found.append("the last layer is no softmax: the scores of classes are what it gives, and no probabilities")
     return tuple(found)

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from edgekit.errors import DataError
 
+MOST_BYTES = 1 << 30
+
 
 def save_given(data: Any, most: int, path: Path) -> None:
     """Write samples to an `.npz`, one array an input.
 
     Args:
         data: An array of samples; a dict of such arrays by input name; or an iterable (a generator, a
-            `tf.data.Dataset`) of single samples or batches, each an array or a dict by input name. At most `most`
-            items are drawn from an iterable.
+            `tf.data.Dataset`) of single samples or batches, each an array or a dict by input name; of a tuple, as
+            Keras has (x, y), the first. At most `most` items are drawn from an iterable.
         most: Number of samples wanted.
         path: The file to write.
 
@@ -35,22 +37,32 @@ def _arrays(data: Any, most: int) -> dict[str, NDArray[Any]]:
         return {"x": data}
     if isinstance(data, Mapping):
         return {str(name): np.asarray(array) for name, array in data.items()}
+    if callable(data):
+        raise DataError("calibration is a function, where samples are wanted", hint="Call it: calibration=samples().")
     if not isinstance(data, Iterable):
         raise DataError(
             f"calibration data cannot be {type(data).__name__}",
             hint="Give a path, an array, a dict of arrays by input name, or an iterable of samples.",
         )
-    return _stack(list(islice(data, most)))
+    return _stack(_draw(data, most))
+
+
+def _draw(data: Iterable[Any], most: int) -> list[Any]:
+    """As many items as samples are wanted; fewer where they are so large that they must be batches."""
+    items: list[Any] = []
+    held = 0
+    for drawn in islice(data, most):
+        item = drawn[0] if isinstance(drawn, tuple) and drawn else drawn  # Keras's (x, y)
+        items.append(item)
+        held += sum(np.asarray(array).nbytes for array in (item.values() if isinstance(item, Mapping) else [item]))
+        if held > MOST_BYTES:
+            break
+    return items
 
 
 def _stack(items: list[Any]) -> dict[str, NDArray[Any]]:
     if not items:
         raise DataError("the calibration iterable gave no sample")
-    if any(isinstance(item, tuple) for item in items):
-        raise DataError(
-            "the calibration iterable gives tuples, where samples are wanted",
-            hint="Leave labels out: (x for x, y in data). For several inputs give dicts by input name.",
-        )
     if not isinstance(items[0], Mapping):
         return {"x": _join([np.asarray(item) for item in items])}
     names = set(items[0])

@@ -1,0 +1,68 @@
+"""Where results go."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import edgekit
+from edgekit import OutputError, Result, UsageError
+from edgekit.results import Latency
+from edgekit.sinks import open_sink
+
+cv2 = pytest.importorskip("cv2")
+
+
+def test_a_file_is_appended_to_line_by_line(tiny_classifier: Path, photos: Path, tmp_path: Path) -> None:
+    results = list(edgekit.run(tiny_classifier, photos))
+    for _ in range(2):
+        sink = open_sink(tmp_path / "out.jsonl")
+        for result in results:
+            sink.write(result)
+        sink.close()
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [entry["sequence"] for entry in written] == [0, 1, 2, 0, 1, 2]
+    assert written[0] == results[0].to_dict()
+
+
+def test_sinks_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"out\.txt") as caught:
+        open_sink("out.txt")
+    assert ".jsonl" in caught.value.hint
+    with pytest.raises(OutputError) as missing:
+        open_sink(tmp_path / "absent" / "out.jsonl")
+    assert "folder" in missing.value.hint
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(OutputError, match=r"folder\.jsonl"):
+        open_sink(tmp_path / "folder.jsonl")
+
+
+def test_a_file_is_made_with_the_first_result(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    sink = open_sink(path)
+    assert not path.exists()
+    sink.write(Result(task="t", device="cpu", latency=Latency()))
+    assert len(path.read_text().splitlines()) == 1
+    sink.close()
+    open_sink(tmp_path / "none.jsonl").close()
+    assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_a_folder_that_takes_no_file_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="Not a directory"):
+        open_sink(tmp_path / "file" / "out.jsonl")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(OutputError, match="Permission denied"):
+        open_sink(tmp_path / "out.jsonl")
+
+
+def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "full.jsonl").symlink_to("/dev/full")
+    sink = open_sink(tmp_path / "full.jsonl")
+    with pytest.raises(OutputError, match="No space left"):
+        sink.write(Result(task="t", device="cpu", latency=Latency()))
+    sink.close()
