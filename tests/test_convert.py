@@ -241,7 +241,7 @@ def test_every_picture_among_several_inputs_keeps_its_normalization(folder: Path
     mean = keras.layers.GlobalAveragePooling2D()(image)
     model = keras.Model([image, extra], keras.layers.Concatenate()([mean, extra]))
     random = np.random.default_rng(2)
-    samples = {
+    samples: dict[str, NDArray[Any]] = {
         "image": random.integers(0, 100, (40, 8, 8, 3), dtype=np.uint8),
         "extra": random.normal(size=(40, 2)).astype(np.float32),
     }
@@ -265,7 +265,7 @@ def test_pictures_normalized_beforehand_in_an_unknown_way_are_not_guessed_at(fol
 def test_names_of_inputs_are_those_of_keras_input(folder: Path) -> None:
     ids, mask = keras.Input((4,), name="input_ids"), keras.Input((4,), name="input mask")
     model = keras.Model([ids, mask], keras.layers.Add()([ids, mask]))
-    samples = {"input_ids": np.eye(4, dtype=np.float32), "input mask": np.ones((4, 4), np.float32) * [[1], [2], [3], [4]]}
+    samples = {"input_ids": np.eye(4, dtype=np.float32), "input mask": np.eye(4, dtype=np.float32) * 9}
     made = edgekit.convert(model, folder / "names.tflite", calibration=samples)
     assert {t.name for t in made.inputs} == {"input_ids", "input_mask"}
 
@@ -278,7 +278,8 @@ def test_logits_are_warned_of(folder: Path) -> None:
 
 
 def test_progress_on_a_terminal_and_log_with_debug_alone(cnn: Any, folder: Path) -> None:
-    arguments = ["convert", folder / "digits.keras", "-o", folder / "t.tflite", "--calibration", folder / "calibration.npz"]
+    files = ("-o", folder / "t.tflite", "--calibration", folder / "calibration.npz")
+    arguments = ["convert", folder / "digits.keras", *files]
     command = shlex.join([sys.executable, "-m", "edgekit", *map(str, arguments)])
     terminal = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, check=True)
     assert "starting TensorFlow" in terminal.stdout

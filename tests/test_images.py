@@ -111,8 +111,8 @@ def test_a_jpeg_with_a_thumbnail_and_an_appendix_is_whole(tmp_path: Path, pictur
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"this is no picture", "is no picture"),
-        (b"RIFF\x10\0\0\0AVI LIST", "is no picture"),
+        (b"this is no picture", "no picture, since"),
+        (b"RIFF\x10\0\0\0AVI LIST", "no picture, since"),
         (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sI", 0, b"IEND", 0), "damaged"),
     ],
 )
@@ -151,7 +151,7 @@ def test_pictures_of_a_folder_are_listed_in_order(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_pictures_is_told_with_what_it_holds(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no file in it"):
+    with pytest.raises(DataError, match="it holds no files"):
         list_images(tmp_path)
     for name in ("a.npy", "b.npy", "README"):
         (tmp_path / name).touch()

@@ -57,7 +57,7 @@ def test_what_holds_no_labels_is_refused(labels: Path, content: bytes) -> None:
 
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"no labels file .*nowhere"):
+    with pytest.raises(MissingFileError, match=r"no such file: .*nowhere"):
         read_labels(tmp_path / "nowhere.txt")
     with pytest.raises(MissingFileError, match="is a folder"):
         read_labels(tmp_path)

@@ -12,22 +12,15 @@ import pytest
 import edgekit
 from edgekit import (
     DeviceError,
-    Metadata,
     MissingFileError,
     Model,
     ModelFileError,
     UsageError,
-    metadata,
     plugins,
 )
 from edgekit.interpreter import Engine, default_threads, explain
 
 Build = Callable[..., Path]
-
-
-def with_metadata(path: Path, about: Metadata) -> Path:
-    path.write_bytes(metadata.write(path.read_bytes(), about))
-    return path
 
 
 @pytest.mark.parametrize("device", ["gpu", "corall", "cpu:1", ""])

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgekit.errors import DataError, ModelFileError, UsageError
+from edgekit.interpreter import import_runtime
 from edgekit.metadata import InputMetadata, Metadata, Normalization, OutputMetadata, read, write
 from edgekit.metadata.numbers import shortest
 from edgekit.tflite import parse_model, read_model
@@ -129,7 +129,7 @@ def test_values_outside_the_flatbuffer_are_refused(tiny_parts: Any, pack_model: 
 
 
 def outputs(model: bytes) -> list[Any]:
-    interpreter = Interpreter(model_content=model)
+    interpreter = import_runtime().Interpreter(model_content=model)
     interpreter.allocate_tensors()
     generator = np.random.default_rng(1)
     for detail in interpreter.get_input_details():
@@ -141,8 +141,7 @@ def outputs(model: bytes) -> list[Any]:
 
 
 def buffer_starts(data: bytes) -> list[int]:
-    from ai_edge_litert import schema_py_generated as schema
-
+    schema: Any = pytest.importorskip("ai_edge_litert.schema_py_generated")
     model = schema.Model.GetRootAs(data)
     buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
     return [b._tab.Vector(b._tab.Offset(4)) for b in buffers if b.DataLength()]

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from edgekit import UsageError
+from edgekit import ModelFileError, UsageError
 from edgekit.metadata.types import Normalization
 from edgekit.normalization import FORMS, NAMED, parse_normalization
-from edgekit.quantization import Scale, dequantize, quantize, round_half_away
+from edgekit.quantization import Scale, dequantize, quantize, round_half_away, scale_of
+from edgekit.tflite import Quantization, Tensor
 
 TYPES = st.sampled_from(["int8", "uint8", "int16"])
 STEPS = st.floats(2**-13, 2**10, width=32)
@@ -90,3 +91,22 @@ def test_bad_normalizations_are_refused_with_the_forms(text: str) -> None:
 
 def test_every_name_is_in_the_help() -> None:
     assert all(name in FORMS for name in NAMED)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "scale"),
+    [
+        (None, None),
+        (Quantization((0.0,), (3,)), None),  # how old converters say that there is none
+        (Quantization((0.5,), (3,)), Scale(0.5, 3)),
+        (Quantization((0.5,), ()), Scale(0.5, 0)),
+    ],
+)
+def test_the_scale_of_a_tensor(parameters: Quantization | None, scale: Scale | None) -> None:
+    assert scale_of(Tensor(0, "x", (1, 3), (1, 3), "int8", parameters)) == scale
+
+
+def test_a_scale_for_each_slice_is_none_for_an_input() -> None:
+    sliced = Tensor(0, "x", (1, 2), (1, 2), "int8", Quantization((0.5, 0.25), (0, 0), 1))
+    with pytest.raises(ModelFileError, match=r"m\.tflite: tensor x has a scale for each slice"):
+        scale_of(sliced, "m.tflite")

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import edgekit
+from edgekit import Values
 
-cv2 = pytest.importorskip("cv2")
+pytest.importorskip("cv2")
 
 Call = Callable[..., int]
 REAL = [

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.interpreter import Engine
-from edgekit.quantization import Scale, dequantize, quantize
-from edgekit.tflite import ModelFile, Quantization, Tensor
+from edgekit.quantization import dequantize, quantize, scale_of
+from edgekit.tflite import ModelFile, Tensor
 from edgekit_converters.calibration import Calibration, spread
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.freezing import Frozen
@@ -67,19 +67,13 @@ def _run(engine: Engine, model: ModelFile, sample: Mapping[str, Any]) -> list[ND
 
 
 def _to_tensor(tensor: Tensor, values: NDArray[Any]) -> NDArray[Any]:
-    if tensor.quantization is None:
-        return values.astype(tensor.dtype)
-    return quantize(values, _scale(tensor.quantization), tensor.dtype)
+    scale = scale_of(tensor)
+    return quantize(values, scale, tensor.dtype) if scale else values.astype(tensor.dtype)
 
 
 def _from_tensor(tensor: Tensor, values: NDArray[Any]) -> NDArray[np.float32]:
-    if tensor.quantization is None:
-        return values.astype(np.float32)
-    return dequantize(values, _scale(tensor.quantization))
-
-
-def _scale(quantization: Quantization) -> Scale:
-    return Scale(quantization.scales[0], quantization.zero_points[0])
+    scale = scale_of(tensor)
+    return dequantize(values, scale) if scale else values.astype(np.float32)
 
 
 def _flat(outputs: list[list[NDArray[np.float32]]]) -> NDArray[np.float32]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edgekit.cli import debug_option, examples, own_command
+from edgekit.cli import debug_option, examples, is_debug, own_command
+from edgekit.cli.terminal import LiveLine
 from edgekit.inputs import is_picture_shape
 from edgekit.normalization import FORMS
 from edgekit_converters import DEFAULT_SAMPLES, convert
@@ -20,9 +20,7 @@ from edgekit_converters.options import IO_TYPES, ORDERS, PRECISIONS, RESIZE_RULE
 from edgekit_converters.outcome import Conversion
 from edgekit_devices.targets import TARGETS
 
-REFRESH_SECONDS = 0.1
 KILO = 1000
-CLEAR_LINE = "\r\x1b[K"
 
 
 @click.command(
@@ -68,12 +66,11 @@ def convert_command(model: Path, output: Path | None, as_json: bool, **options: 
     The result is int8 by default, with a batch of 1, and carries its labels and preprocessing with it. Its
     outputs are compared with the float model's on the calibration samples.
     """
-    debug = bool(click.get_current_context().find_root().obj.debug)
-    display = _Display(sys.stderr.isatty() and not debug)
+    line = LiveLine(sys.stderr)
     try:
-        conversion = convert(model, output, progress=display.show, debug=debug, **options)
+        conversion = convert(model, output, progress=_Display(line).show, debug=is_debug(), **options)
     finally:
-        display.clear()
+        line.clear()
     for warning in conversion.warnings:
         click.secho("Warning: ", fg="yellow", nl=False, err=True)
         click.echo(warning, err=True)
@@ -83,23 +80,13 @@ def convert_command(model: Path, output: Path | None, as_json: bool, **options: 
 class _Display:
     """One line on the terminal that says what is being done; nothing where there is no terminal."""
 
-    def __init__(self, enabled: bool) -> None:
-        self._enabled = enabled
-        self._stage, self._shown = "", 0.0
+    def __init__(self, line: LiveLine) -> None:
+        self._line, self._stage = line, ""
 
     def show(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if not self._enabled or (progress.stage == self._stage and now - self._shown < REFRESH_SECONDS):
-            return
-        self._stage, self._shown = progress.stage, now
         count = f" {progress.done}/{progress.total}" if progress.total else ""
-        sys.stderr.write(f"{CLEAR_LINE}{progress.stage}{count} …")
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self._enabled:
-            sys.stderr.write(CLEAR_LINE)
-            sys.stderr.flush()
+        self._line.show(f"{progress.stage}{count} …", at_once=progress.stage != self._stage)
+        self._stage = progress.stage
 
 
 def describe(conversion: Conversion) -> str:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Literal, cast, get_args
 
+from edgekit.choices import one_of
 from edgekit.errors import UsageError
 from edgekit.labels import read_labels
 from edgekit.metadata import Normalization
-from edgekit.metadata.types import ResizeRule
+from edgekit.metadata.types import ColourOrder, ResizeRule
 from edgekit.normalization import parse_normalization
-from edgekit_devices.targets import TARGETS
+from edgekit_devices.targets import TARGETS, Io, Precision
 
-Precision = Literal["int8", "float16", "dynamic", "float32"]
-Io = Literal["int8", "uint8", "float32"]
 Task = Literal["classification", "values"]
-Order = Literal["rgb", "bgr"]
 
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 IO_TYPES: tuple[str, ...] = get_args(Io)
 TASKS: tuple[str, ...] = get_args(Task)
-ORDERS: tuple[str, ...] = get_args(Order)
+ORDERS: tuple[str, ...] = get_args(ColourOrder)
 RESIZE_RULES: tuple[str, ...] = get_args(ResizeRule)
 
 
@@ -38,7 +35,7 @@ class Options:
     task: str | None
     labels: tuple[str, ...]
     normalization: Normalization | None
-    channels: Order | None
+    channels: ColourOrder | None
     resize: ResizeRule | None
     description: str
 
@@ -46,19 +43,6 @@ class Options:
     def calibrated(self) -> bool:
         """Whether activations are quantized, which takes calibration data."""
         return self.precision == "int8"
-
-
-def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
-    """`value`, where it is allowed.
-
-    Raises:
-        UsageError: it is not; the message lists what is.
-    """
-    if value in allowed:
-        return value
-    near = difflib.get_close_matches(value, allowed, n=1)
-    meant = f" Did you mean '{near[0]}'?" if near else ""
-    raise UsageError(f"{option} cannot be '{value}'.{meant}", hint=f"Valid: {', '.join(allowed)}.")
 
 
 def choose_io(precision: str, io: str | None) -> str:
@@ -107,11 +91,11 @@ def check_options(
     resize: str | None,
     description: str,
 ) -> Options:
-    """The options of `edgekit.convert`, where they exist and go together; the label file is read.
+    """The options of `edgekit.convert`, where they exist and go together; the labels file is read.
 
     Raises:
         UsageError: they do not.
-        MissingFileError: there is no such label file.
+        MissingFileError: there is no such labels file.
         DataError: it is no list of labels.
     """
     one_of("precision", precision, PRECISIONS)
@@ -129,7 +113,7 @@ def check_options(
         task=None if task is None else one_of("task", task, TASKS),
         labels=tuple(labels or ()),
         normalization=None if normalize is None else parse_normalization(normalize),
-        channels=None if channels is None else cast(Order, one_of("channels", channels, ORDERS)),
+        channels=None if channels is None else cast(ColourOrder, one_of("channels", channels, ORDERS)),
         resize=None if resize is None else cast(ResizeRule, one_of("resize", resize, RESIZE_RULES)),
         description=description,
     )
