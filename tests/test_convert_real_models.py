@@ -60,7 +60,7 @@ def test_resnet_loses_less_than_a_point_on_cifar(shared: Path, tmp_path: Path) -
 
 
 def test_streaming_wake_word_that_keras_3_refuses(shared: Path, tmp_path: Path) -> None:
-    """Its DepthwiseConv2D layers carry Keras 2's `groups`; as a float reference the file itself is converted."""
+    """Its DepthwiseConv2D layers carry Keras 2's `groups`. References: its float conversion, and others' int8 file."""
     specs = np.load(shared / "audio/calibration_samples.npz")["specs"].astype(np.float32)
     source = shared / "keras/str_ww_ref_model.h5"
     made = edgekit.convert(source, tmp_path / "ww.tflite", calibration=shared / "audio/calibration_samples.npz",
@@ -72,6 +72,10 @@ def test_streaming_wake_word_that_keras_3_refuses(shared: Path, tmp_path: Path) 
     assert sqnr_db(float_values, int8_values) > 35
     assert made.agreement is not None
     assert made.agreement.sqnr_db == pytest.approx(sqnr_db(float_values, int8_values), abs=0.5)
+    reference_file = edgekit.load(shared / "keras/str_ww_ref_model.tflite", task="values")
+    by_others = np.stack([values(reference_file, s) for s in specs])
+    assert (by_others.argmax(1) == int8_values.argmax(1)).all()
+    assert np.abs(by_others - int8_values).max() < 0.1
 
 
 def test_machine_sound_autoencoder(shared: Path, tmp_path: Path) -> None:

@@ -33,6 +33,14 @@ def test_demo_trains_converts_evaluates_and_runs(tmp_path: Path) -> None:
     assert best.count("3") > 0.8 * len(best)
 
 
+def test_demo_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "edgekit", "demo", "--output", "file/demo"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "cannot write file/demo" in done.stderr
+
+
 def test_tabular_classifier_example(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "examples/tabular_classifier.py", "out"],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import edgekit
 from edgekit.cli import debug_option, examples, own_command
 from edgekit.cli.terminal import without_chatter
-from edgekit.errors import ConversionError, MissingDependencyError
+from edgekit.errors import ConversionError, MissingDependencyError, OutputError
 from edgekit.images import import_cv2, read_image
 from edgekit_converters import convert
 from edgekit_converters.demo_training import TRAINING, load_digits
@@ -79,24 +79,27 @@ def demo_command(output: Path, as_json: bool) -> None:
 
 def _write_pictures(output: Path) -> list[Path]:
     """Write labels, calibration pictures and held-back pictures, by class; return the last."""
-    cv2 = import_cv2()
     try:
         pictures, digits = load_digits()
     except ImportError as error:
         raise MissingDependencyError(f"the demo needs {error.name}, which is not installed", hint=INSTALL) from error
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "labels.txt").write_text("".join(f"{digit}\n" for digit in range(10)))
-    held_back: list[Path] = []
-    for index, (picture, digit) in enumerate(zip(pictures, digits, strict=True)):
-        if CALIBRATION <= index < TRAINING:
-            continue
-        folder = output / ("calibration" if index < CALIBRATION else "held-back") / str(digit)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{index:04}.png"
-        cv2.imwrite(str(path), picture)
-        if index >= TRAINING:
-            held_back.append(path)
-    return held_back
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "labels.txt").write_text("".join(f"{digit}\n" for digit in range(10)))
+        for index, (picture, digit) in enumerate(zip(pictures, digits, strict=True)):
+            if index < CALIBRATION:
+                _write_picture(output / "calibration" / str(digit) / f"{index:04}.png", picture)
+            elif index >= TRAINING:
+                _write_picture(output / "held-back" / str(digit) / f"{index:04}.png", picture)
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror}", hint="Name another folder, --output.") from error
+    return sorted((output / "held-back").rglob("*.png"), key=lambda path: path.name)
+
+
+def _write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    _, data = import_cv2().imencode(".png", picture)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.tobytes())
 
 
 def _train(output: Path) -> NDArray[np.int64]:

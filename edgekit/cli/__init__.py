@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import shutil
 import signal
 import sys
@@ -18,11 +17,12 @@ import click
 
 from edgekit import plugins
 from edgekit._version import __version__
+from edgekit.cli.streams import drop_output, refused_output, standard_streams
+from edgekit.cli.stopping import Stopped, stoppable
 from edgekit.errors import EdgeKitError
 
 INTERRUPTED = 128 + signal.SIGINT
 ERROR = "Error: "
-STANDARD_STREAMS = 3
 
 
 @dataclass(slots=True)
@@ -132,33 +132,49 @@ def _execute(arguments: Sequence[str], state: State) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted.", err=True)
         return INTERRUPTED
+    except Stopped as stopped:
+        click.echo("Stopped.", err=True)
+        return 128 + stopped.number
     except Exception as error:
-        if state.debug:
-            traceback.print_exc()
-        click.echo(
-            f"Error: EdgeKit failed in a way that it should not: {type(error).__name__}: {error}\n"
-            "Run the same command with --debug for the traceback, and please report it.", err=True,
-        )
-        return 1
+        return _unexpected(error, state)
     return outcome if isinstance(outcome, int) else 0
 
 
-def _open_standard_streams() -> None:
-    """Fill the places of standard streams that the shell closed (`>&-`).
-
-    The next file opened would take such a place, and get what native libraries print. `sys.stdout` stays None, so
-    that results are not lost unseen.
-    """
-    for descriptor in range(STANDARD_STREAMS):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
-    if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  as long as the process lives
+def _unexpected(error: Exception, state: State) -> int:
+    if state.debug:
+        traceback.print_exc()
+    refused = refused_output()
+    if refused and isinstance(error, OSError):
+        _show(refused)
+        return refused.exit_code
+    click.echo(
+        f"Error: EdgeKit failed in a way that it should not: {type(error).__name__}: {error}\n"
+        "Run the same command with --debug for the traceback, and please report it.", err=True,
+    )
+    return 1
 
 
 def main() -> NoReturn:
     """Entry point of the installed `edgekit` command."""
-    _open_standard_streams()
-    sys.exit(_execute(sys.argv[1:], State()))
+    try:
+        with standard_streams():
+            code = _ended(_run_stoppable())
+    except (KeyboardInterrupt, Stopped) as error:  # between two lines of what handles them
+        code = 128 + error.number if isinstance(error, Stopped) else INTERRUPTED
+    sys.exit(code)
+
+
+def _run_stoppable() -> int:
+    with stoppable():
+        return _execute(sys.argv[1:], State())
+
+
+def _ended(code: int) -> int:
+    """The exit code, once all output has left: Python would print a traceback for what it cannot flush at its end."""
+    refused = refused_output()
+    if refused is None:
+        return code
+    if code == 0:
+        _show(refused)
+    drop_output()
+    return code or refused.exit_code
