@@ -1,12 +1,14 @@
 """Pictures from files, as arrays. OpenCV is loaded when the first one is read.
 
 OpenCV decodes half a JPEG and says nothing, or says it to the terminal and not to the caller. So a file is
-looked through for its end before it is decoded.
+looked through for its end before it is decoded, and a JPEG goes to simplejpeg where that is installed.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import struct
 import sys
 from collections import Counter
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import DataError, MissingDependencyError, MissingFileError
+from edgekit.jpeg import DamagedJpegError, decode_jpeg
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -28,6 +31,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".p
 
 # A marker of a JPEG that a length follows, or the end: not a stuffed zero, a restart or a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]", re.DOTALL)
+_JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = 0xD9
 _BMP_UNCOMPRESSED = 0
 _BMP_INFO_HEADER = 40
@@ -68,13 +72,21 @@ def read_image(path: str | PathLike[str]) -> NDArray[np.uint8]:
 
     Raises:
         MissingFileError: there is no such file.
-        DataError: the file is empty, cut short, or not a picture that OpenCV reads.
-        MissingDependencyError: OpenCV is not installed.
+        DataError: the file is empty, cut short, damaged, or not a picture that OpenCV reads.
+        MissingDependencyError: OpenCV is not installed, and it is no JPEG, or simplejpeg is not either.
     """
     data = _read_bytes(Path(path))
     problem = find_damage(data)
     if problem:
         raise DataError(f"{path}: {problem}")
+    try:
+        decoded = decode_jpeg(data) if data.startswith(_JPEG_START) else None
+    except DamagedJpegError as error:
+        raise DataError(f"{path}: damaged ({error})") from error
+    return _decode(data, path) if decoded is None else decoded
+
+
+def _decode(data: bytes, path: str | PathLike[str]) -> NDArray[np.uint8]:
     cv2 = import_cv2()
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -87,6 +99,8 @@ def read_image(path: str | PathLike[str]) -> NDArray[np.uint8]:
 
 def _read_bytes(path: Path) -> bytes:
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise DataError(f"{path}: not a regular file")  # a named pipe may never give anything
         return path.read_bytes()
     except FileNotFoundError:
         raise MissingFileError(f"no such file: {path}") from None
@@ -179,11 +193,13 @@ def list_images(folder: str | PathLike[str]) -> list[Path]:
 
     Raises:
         MissingFileError: there is no such folder.
-        DataError: it holds no pictures.
+        DataError: it holds no pictures, or may not be read.
     """
     root = Path(folder)
     if not root.is_dir():
         raise MissingFileError(f"no such folder: {root}")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise DataError(f"the folder {root} may not be read", hint="Check its permissions.")
     files = sorted(path for path in root.rglob("*") if path.is_file() and not _is_hidden(path, root))
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     if not images:

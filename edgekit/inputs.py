@@ -109,13 +109,15 @@ class InputAdapter:
 
     Args:
         tensor: The input.
+        alone: Whether the model has no other, so that messages need not name it.
 
     Raises:
         UsageError: the normalization does not go with the number of channels.
     """
 
-    def __init__(self, tensor: Input) -> None:
+    def __init__(self, tensor: Input, *, alone: bool = False) -> None:
         self.tensor = tensor
+        self._called = "the input" if alone else f"input {tensor.name}"
         self._pictures: ImagePreprocessor | None = None
         if tensor.image and not needs_normalization(tensor.image):
             self._pictures = ImagePreprocessor(tensor.image)
@@ -190,7 +192,7 @@ class InputAdapter:
         return cast
 
     def _error(self, problem: str, hint: str = "") -> DataError:
-        return DataError(f"input {self.tensor.name} {problem}", hint=hint)
+        return DataError(f"{self._called} {problem}", hint=hint)
 
 
 def arrange_inputs(data: Any, names: Sequence[str]) -> list[Any]:

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from edgekit.errors import DeviceError, MissingDependencyError, ModelFileError, UsageError
+from edgekit.choices import check_count
+from edgekit.errors import DeviceError, MissingDependencyError, ModelFileError
 
 if TYPE_CHECKING:
     from os import PathLike
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 MAX_DEFAULT_THREADS = 4
+MOST_THREADS = 256
+"""The runtime dies where it cannot start as many as it is told to."""
 
 Delegate = Any
 """What a runtime's `load_delegate` returns; the two runtimes share no type."""
@@ -62,11 +65,11 @@ class Engine:
     Args:
         path: The `.tflite` file, which `edgekit.tflite.read_model` has looked through already: tflite-runtime
             crashes on a damaged one.
-        threads: Threads of the processor to use, from 1; None for `default_threads()`.
+        threads: Threads of the processor to use, from 1 to 256; None for `default_threads()`.
         delegates: Accelerators, from `load_delegate`.
 
     Raises:
-        UsageError: `threads` is below 1.
+        UsageError: `threads` is no number from 1 to 256.
         ModelFileError: the file needs operations, or versions of them, that the runtime lacks.
         MissingDependencyError: no runtime is installed.
     """
@@ -74,15 +77,14 @@ class Engine:
     def __init__(
         self, path: str | PathLike[str], *, threads: int | None = None, delegates: Sequence[Delegate] = ()
     ) -> None:
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads is {threads}", hint="Give 1 or more.")
+        if threads is not None:
+            check_count("threads", threads, MOST_THREADS)
         self.threads = threads or default_threads()
         self._path = Path(path)
         self._lock = threading.Lock()
         self._delegates = tuple(delegates)  # the interpreter does not keep them alive
         self._interpreter = self._open()
-        self._inputs = [entry["index"] for entry in self._interpreter.get_input_details()]
-        self._outputs = [entry["index"] for entry in self._interpreter.get_output_details()]
+        self._inputs, self._outputs = self._places()
 
     def _open(self) -> Any:
         runtime = import_runtime()
@@ -96,6 +98,18 @@ class Engine:
         except (ValueError, RuntimeError) as error:
             raise explain(self._path, str(error), runtime.__name__.partition(".")[0]) from error
         return interpreter
+
+    def _places(self) -> tuple[list[int], list[int]]:
+        """Numbers of the input and output tensors."""
+        ends = self._interpreter.get_input_details, self._interpreter.get_output_details
+        try:
+            inputs, outputs = ([int(entry["index"]) for entry in details()] for details in ends)
+        except UnicodeDecodeError as error:
+            raise ModelFileError(
+                f"{self._path} cannot be run: the name of an input or output is no UTF-8 text",
+                hint="The file is damaged, or was made by a tool of its own. Copy or convert it again.",
+            ) from error
+        return inputs, outputs
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Run the network once, with nothing left over from the sample before.
@@ -117,12 +131,12 @@ class Engine:
         with self._lock:
             for index, array in zip(self._inputs, inputs, strict=True):
                 self._interpreter.set_tensor(index, array)
-            self._interpreter.reset_all_variables()
             try:
+                self._interpreter.reset_all_variables()
                 self._interpreter.invoke()
-            except RuntimeError as error:
+                return [self._interpreter.get_tensor(index) for index in self._outputs]  # get_tensor copies
+            except (RuntimeError, ValueError) as error:  # ValueError: an output that nothing computes
                 raise DeviceError(f"{self._path} failed while running: {_first_line(str(error))}") from error
-            return [self._interpreter.get_tensor(index) for index in self._outputs]  # get_tensor copies
 
 
 def explain(path: Path, reason: str, runtime: str) -> ModelFileError:

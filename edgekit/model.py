@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from os import PathLike
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import metadata as metadata_files
-from edgekit.choices import one_of
+from edgekit.choices import check_count, one_of
 from edgekit.device import choose_device, open_delegates
-from edgekit.errors import DataError, ModelFileError
+from edgekit.errors import DataError, ModelFileError, UsageError
 from edgekit.inputs import ImageOptions, Input, InputAdapter, arrange_inputs, check_options, image_spec
-from edgekit.interpreter import Engine
+from edgekit.interpreter import MOST_THREADS, Engine
 from edgekit.labels import read_labels
 from edgekit.metadata.types import (
     ColourOrder,
@@ -29,7 +29,7 @@ from edgekit.metadata.types import (
     OutputMetadata,
     ResizeRule,
 )
-from edgekit.normalization import parse_normalization
+from edgekit.normalization import FORMS, parse_normalization
 from edgekit.quantization import Scale, dequantize, scale_of
 from edgekit.results import Latency, Result
 from edgekit.tasks import Output, Task, build_task, choose_task
@@ -59,7 +59,7 @@ class Model:
 
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts
-        self._adapters = [InputAdapter(tensor) for tensor in parts.inputs]
+        self._adapters = [InputAdapter(tensor, alone=len(parts.inputs) == 1) for tensor in parts.inputs]
         self._names = tuple(tensor.name for tensor in parts.inputs)
         self._lock = threading.Lock()
 
@@ -187,7 +187,7 @@ def load(
         path: A `.tflite` file.
         device: `auto` (the Edge TPU for a file compiled for it, else the processor), `cpu`, `coral`,
             `coral:usb:0`, or what an installed package registered under `edgekit.devices`.
-        threads: Threads of the processor, from 1; by default one fewer than its cores, at most 4.
+        threads: Threads of the processor, from 1 to 256; by default one fewer than its cores, at most 4.
         task: `classification` or `values`; by default what the file says, else a guess from the outputs.
         labels: Class names, or a file of them.
         normalize: How pixels are normalized: `0..1`, `-1..1`, `0..255`, `imagenet`, `MEAN/STD`, or a value.
@@ -203,6 +203,9 @@ def load(
         DeviceError: the accelerator is absent, or refuses.
         MissingDependencyError: no TensorFlow Lite runtime is installed.
     """
+    check_count("top", top)
+    if threads is not None:
+        check_count("threads", threads, MOST_THREADS)
     options = _image_options(normalize, channels, resize)
     file = read_model(path)
     about = metadata_files.read(file)
@@ -226,13 +229,27 @@ def _image_options(
         one_of("channels", channels, get_args(ColourOrder))
     if resize is not None:
         one_of("resize", resize, get_args(ResizeRule))
-    return ImageOptions(parse_normalization(normalize) if isinstance(normalize, str) else normalize, channels, resize)
+    return ImageOptions(_normalization(normalize), channels, resize)
+
+
+def _normalization(given: str | Normalization | None) -> Normalization | None:
+    if given is None or isinstance(given, Normalization):
+        return given
+    if isinstance(given, str):
+        return parse_normalization(given)
+    raise UsageError(f"normalize cannot be {given!r}", hint=f"{FORMS} Or give an edgekit.Normalization.")
 
 
 def _labels(labels: str | PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
     if labels is None:
         return ()
-    return read_labels(labels) if isinstance(labels, (str, PathLike)) else tuple(labels)
+    if isinstance(labels, (str, PathLike)):
+        return read_labels(labels)
+    names = tuple(labels) if isinstance(labels, Iterable) else (labels,)
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if wrong is not None:
+        raise UsageError(f"labels hold {wrong!r}, which is no name", hint="Give a list of strings, or a labels file.")
+    return names
 
 
 def _inputs(file: ModelFile, about: Metadata, options: ImageOptions) -> tuple[Input, ...]:
@@ -286,4 +303,7 @@ def _output(file: ModelFile, position: int, from_file: tuple[str, ...], given: t
 
 
 def _real(array: NDArray[Any], scale: Scale | None) -> NDArray[np.float32]:
-    return dequantize(array, scale) if scale else array.astype(np.float32, copy=False)
+    if scale:
+        return dequantize(array, scale)
+    with np.errstate(all="ignore"):  # a float64 beyond float32 is infinite, as the result then says
+        return array.astype(np.float32, copy=False)

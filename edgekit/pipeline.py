@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from os import PathLike
 from typing import Any
+
+import numpy as np
 
 from edgekit.errors import DataError, UsageError
 from edgekit.model import Model, load
@@ -20,6 +23,9 @@ QUEUE_LENGTH = 2
 """Samples decoded ahead: two keep the reader and the network busy, more only cost memory and time."""
 END_SECONDS = 10.0
 """Longest wait for the reader to notice that it is not wanted any more."""
+
+LOAD_OPTIONS = ("device", "threads", "task", "labels", "normalize", "channels", "resize", "top")
+"""What `run` passes on to `load`."""
 
 ProblemHandler = Callable[[Problem], None]
 
@@ -48,14 +54,28 @@ def run(
 
     Raises:
         EdgeKitError: as in `load` and `open_source` at once, and as in calling a model during the iteration.
+        UsageError: the source is none, or options were given for a model that is open already.
     """
     if isinstance(model, Model) and options:
         raise UsageError(
             f"{', '.join(options)} can only be given with the path of a model, which is not open yet"
         )
+    unknown = [name for name in options if name not in LOAD_OPTIONS]
+    if unknown:
+        raise TypeError(f"run() got an unexpected keyword argument '{unknown[0]}'")
+    if not isinstance(source, (str, PathLike)) and not _is_source(source):
+        raise UsageError(
+            f"a source cannot be of type {type(source).__name__}",
+            hint="Give the path of a picture, folder, video or table, a pattern, or an object with the properties uri "
+            "and reads_ahead that yields edgekit.sources.Sample. For data in memory, call the model itself.",
+        )
     opened = model if isinstance(model, Model) else load(model, **options)
     samples = open_source(source, shape=row_shape(opened)) if isinstance(source, (str, PathLike)) else source
     return _results(opened, samples, on_problem or _warn)
+
+
+def _is_source(source: object) -> bool:
+    return isinstance(source, Iterable) and hasattr(source, "uri") and hasattr(source, "reads_ahead")
 
 
 def row_shape(model: Model) -> tuple[int, ...] | None:
@@ -87,6 +107,7 @@ def _results(model: Model, source: Source, on_problem: ProblemHandler) -> Genera
 
 
 def _result(model: Model, sample: Sample) -> Result:
+    _check_picture(model, sample)
     try:
         result = model(sample.data, channels=sample.channels)
     except DataError as error:
@@ -94,6 +115,18 @@ def _result(model: Model, sample: Sample) -> Result:
     return replace(
         result, source=sample.source, sequence=sample.sequence, captured=sample.captured, time=sample.time
     )
+
+
+def _check_picture(model: Model, sample: Sample) -> None:
+    """See that a picture goes to a model of pictures, or is one of the model's numbers itself."""
+    shape = sample.data.shape
+    taker = model.inputs[0] if model.inputs else None
+    if taker and taker.image is None and sample.data.dtype == np.uint8 and len(shape) > 1 and shape != taker.shape[1:]:
+        count = math.prod(taker.shape)
+        raise DataError(
+            f"the model takes {count} {'number' if count == 1 else 'numbers'}, and {sample.source} is a picture",
+            hint="Give a .csv, .npy or .npz file with one sample a row.",
+        )
 
 
 @contextmanager

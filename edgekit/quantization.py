@@ -63,7 +63,8 @@ def round_half_away(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """
     sizes = np.abs(values)
     whole = np.trunc(sizes)
-    rounded: NDArray[np.floating] = np.copysign(whole + (sizes - whole >= HALF), values)
+    with np.errstate(invalid="ignore"):  # infinity less itself
+        rounded: NDArray[np.floating] = np.copysign(whole + (sizes - whole >= HALF), values)
     return rounded
 
 
@@ -79,7 +80,8 @@ def quantize(values: NDArray[np.floating], parameters: Scale, dtype: DTypeLike) 
         An array of the same shape.
     """
     limits = np.iinfo(np.dtype(dtype))
-    steps = round_half_away(values / values.dtype.type(parameters.scale)) + parameters.zero_point
+    with np.errstate(over="ignore"):  # what is infinite is clipped
+        steps = round_half_away(values / values.dtype.type(parameters.scale)) + parameters.zero_point
     quantized: NDArray[np.integer] = np.clip(steps, limits.min, limits.max).astype(dtype)
     return quantized
 
@@ -87,4 +89,5 @@ def quantize(values: NDArray[np.floating], parameters: Scale, dtype: DTypeLike) 
 def dequantize(values: NDArray[np.integer], parameters: Scale) -> NDArray[np.float32]:
     """Integers to the real numbers that they stand for, float32, in the same shape."""
     steps = values.astype(np.int32) - np.int32(parameters.zero_point)
-    return steps.astype(np.float32) * np.float32(parameters.scale)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return steps.astype(np.float32) * np.float32(parameters.scale)

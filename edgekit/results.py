@@ -12,6 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def to_json(value: Any, *, indent: int | None = None, separators: tuple[str, str] | None = None) -> str:
+    """JSON that UTF-8 can hold: bytes of a file name that are no text stand escaped, as Python has them in a string."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # writes a lone surrogate as JSON does
+
+
 @dataclass(frozen=True, slots=True)
 class Latency:
     """Milliseconds spent on one sample, stage by stage."""
@@ -82,7 +88,7 @@ class Result:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return to_json(self.to_dict(), separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

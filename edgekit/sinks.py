@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -58,14 +59,16 @@ class StdoutSink:
     def write(self, result: Result) -> None:
         """Print one line."""
         if sys.stdout is None:  # as in `>&-`
-            raise OutputError("the standard output cannot be written: it is closed")
+            raise _stdout_failed("it is closed")
         try:
             sys.stdout.write(result.to_json() + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
             raise  # the reader has gone, which is no failure to write
+        except OutputError:
+            raise  # the command's own standard output says it already
         except OSError as error:
-            raise _failed("the standard output", error) from error
+            raise _stdout_failed(error.strerror) from error
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -92,16 +95,14 @@ class JsonLinesSink:
             raise _failed(path, error) from error
 
     def write(self, result: Result) -> None:
-        """Append one line."""
+        """Append one line, or nothing of it."""
         line = (result.to_json() + "\n").encode()
         try:
             if self._file is None:
                 self._file = _append(self.path)
-            written = os.write(self._file, line)
+            _write_whole(self._file, line)
         except OSError as error:
             raise _failed(self.path, error) from error
-        if written != len(line):
-            raise OutputError(f"{self.path}: only {written} of {len(line)} bytes of a line could be written")
 
     def close(self) -> None:
         """Close the file."""
@@ -114,12 +115,35 @@ def _append(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
 
+def _write_whole(file: int, line: bytes) -> None:
+    """Append a line in one go, or else nothing of it: the beginning of one would be no JSON."""
+    written = 0
+    try:
+        while written < len(line):  # after a part, the next try says what is in the way
+            written += os.write(file, line[written:])
+    except BaseException:
+        _take_back(file, written)
+        raise
+
+
+def _take_back(file: int, count: int) -> None:
+    """Cut off the bytes written last, where nobody has written behind them."""
+    with suppress(OSError):  # a pipe or a device keeps what it got
+        end = os.lseek(file, 0, os.SEEK_CUR)
+        if count and end == os.fstat(file).st_size:
+            os.ftruncate(file, end - count)
+
+
 def _check_folder(folder: Path) -> None:
     """Raise what opening a new file in it would raise."""
     if not stat.S_ISDIR(folder.stat().st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _stdout_failed(reason: str | None) -> OutputError:
+    return OutputError(f"cannot write to the standard output: {reason}")
 
 
 def _failed(where: str, error: OSError) -> OutputError:

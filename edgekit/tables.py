@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -23,6 +24,8 @@ TABLE_SUFFIXES = TEXT_SUFFIXES + ARRAY_SUFFIXES
 DELIMITERS = (";", "\t", ",")
 """Tried in this order on the first row: a comma may also be somebody's decimal point."""
 DEFAULT_ARRAY = "x"
+# 1,5 or 1.234,5 or 1'234.5: what spreadsheets write in many countries.
+_LOCAL_NUMBER = re.compile(r"[+-]?\d+(?:[.,'\u2019\u00a0 ]\d{3})*(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,7 @@ def read_rows(path: str | PathLike[str], width: int | None = None) -> NDArray[np
         MissingFileError: there is no such file.
         DataError: a cell that is no finite number, a row of another width, or no row at all.
     """
-    rows = [_flat_values(path, row) for row in iterate_rows(path, width)]
-    if not rows:
-        raise DataError(f"{path} holds no row of numbers")
-    return np.stack(rows)
+    return np.stack([_flat_values(path, row) for row in iterate_rows(path, width)])
 
 
 def _flat_values(path: str | PathLike[str], row: Row) -> NDArray[np.float32]:
@@ -82,11 +82,20 @@ def iterate_rows(path: str | PathLike[str], width: int | None = None) -> Iterato
 
     Raises:
         MissingFileError: there is no such file.
-        DataError: the file as a whole cannot be read.
+        DataError: the file as a whole cannot be read, or holds no row.
     """
     file = Path(path)
     if not file.is_file():
         raise MissingFileError(f"no such file: {file}")
+    found = False
+    for row in _checked_rows(file, width):
+        found = True
+        yield row
+    if not found:
+        raise DataError(f"{path} holds no row of numbers")
+
+
+def _checked_rows(file: Path, width: int | None) -> Iterator[Row]:
     rows = _array_rows(file) if file.suffix.lower() in ARRAY_SUFFIXES else _text_rows(file)
     for row in rows:
         checked = _check(row, width)
@@ -139,25 +148,37 @@ def _parse(stream: Iterator[str]) -> Iterator[Row]:
 
 def _is_header(cells: list[str]) -> bool:
     """A first row in which no cell is a number. Names that are numbers cannot be told from data."""
-    return not any(_is_number(cell) for cell in cells)
+    return not any(_is_number(cell) or _LOCAL_NUMBER.fullmatch(cell.strip()) for cell in cells)
 
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        _number(cell)
     except ValueError:
         return False
     return True
 
 
+def _number(cell: str) -> float:
+    """A number as programs write it, and not as Python source may have it (1_000)."""
+    if "_" in cell:
+        raise ValueError(cell)
+    return float(cell)
+
+
 def _numbers(where: str, cells: list[str]) -> Row:
     try:
-        return Row(where, _to_float32([float(cell) for cell in cells]))
+        return Row(where, _to_float32([_number(cell) for cell in cells]))
     except ValueError:
         column, cell = next((at, cell.strip()) for at, cell in enumerate(cells, 1) if not _is_number(cell))
-        return Row(
-            where, None, f"column {column} is " + (f"'{cell}', which is no number" if cell else "empty")
-        )
+        return Row(where, None, f"column {column} is {_what_is_wrong(cell)}")
+
+
+def _what_is_wrong(cell: str) -> str:
+    if not cell:
+        return "empty"
+    point = " (write decimals with a point, and thousands without a mark)" if _LOCAL_NUMBER.fullmatch(cell) else ""
+    return f"'{cell}', which is no number{point}"
 
 
 def _to_float32(values: Any) -> NDArray[np.float32]:
@@ -189,8 +210,15 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise MissingFileError(f"no such file: {path}") from None
     except (*damage, *inner_damage) as error:
-        raise DataError(f"{path} is no array of numbers that NumPy reads, or is damaged: {error}") from error
+        raise DataError(f"{path} is no array of numbers that NumPy reads, or is damaged: {_reason(error)}") from error
     return arrays
+
+
+def _reason(error: Exception) -> str:
+    """NumPy's words, without its advice to allow pickles, which run code."""
+    if "allow_pickle" not in str(error):
+        return str(error)
+    return "it holds Python objects" if "Object arrays" in str(error) else "it starts like neither .npy nor .npz"
 
 
 def _array_rows(file: Path) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgekit import DataError, MissingDependencyError, MissingFileError
 from edgekit.images import IMAGE_SUFFIXES, import_cv2, list_images, read_image
+from edgekit.sources import open_source
 
 cv2 = pytest.importorskip("cv2")
 
@@ -120,6 +122,62 @@ def test_what_is_no_picture_is_named_with_the_reason(tmp_path: Path, content: by
     (tmp_path / "photo.jpg").write_bytes(content)
     with pytest.raises(DataError, match=rf"photo\.jpg.*{words}"):
         read_image(tmp_path / "photo.jpg")
+
+
+@pytest.fixture(params=[[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]])
+def jpeg(request: pytest.FixtureRequest) -> bytes:
+    """A JPEG of much texture: plain, progressive, or with colours as fine as the light."""
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 90, 3)).astype(np.uint8)
+    found, data = cv2.imencode(".jpg", pixels, request.param)
+    assert found
+    return bytes(data)
+
+
+def test_a_jpeg_has_the_same_pixels_whoever_decodes_it(tmp_path: Path, jpeg: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    gray = encode(cv2.imread(str(tmp_path / "a.jpg"), cv2.IMREAD_GRAYSCALE), ".jpg")
+    turned = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0" + bytes(4)
+    segment = b"\xff\xe1" + (len(turned) + 2).to_bytes(2, "big") + turned
+    for content in (jpeg, gray, jpeg[:2] + segment + jpeg[2:]):
+        (tmp_path / "a.jpg").write_bytes(content)
+        assert np.array_equal(read_image(tmp_path / "a.jpg"), cv2.imread(str(tmp_path / "a.jpg")))
+    assert read_image(tmp_path / "a.jpg").shape == (90, 60, 3)
+
+
+def test_a_jpeg_damaged_in_its_middle_is_refused(tmp_path: Path, jpeg: bytes) -> None:
+    pytest.importorskip("simplejpeg")
+    data = bytearray(jpeg)
+    data[len(data) // 2 : len(data) // 2 + 40] = bytes(range(1, 41))
+    data[len(data) // 2 + 40 : len(data) // 2 + 42] = b"\xff\xd3"
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.jpg: damaged \(Corrupt JPEG data"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_bytes_before_a_marker_do_no_harm(tmp_path: Path, jpeg: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg[:-2] + b"\1\2\3" + jpeg[-2:])
+    found, want = read_image(tmp_path / "a.jpg"), cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(found, want)
+
+
+def test_without_simplejpeg_opencv_decodes(tmp_path: Path, jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    assert np.array_equal(read_image(tmp_path / "a.jpg"), cv2.imread(str(tmp_path / "a.jpg")))
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(DataError, match="not a regular file"):
+        read_image(tmp_path / "pipe.jpg")
+    with pytest.raises(MissingFileError, match="not a regular file"):
+        open_source(tmp_path / "pipe.jpg")
+
+
+def test_a_folder_that_may_not_be_read_is_not_called_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may read anywhere
+    with pytest.raises(DataError, match="may not be read"):
+        list_images(tmp_path)
 
 
 def test_what_is_not_there_is_a_missing_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import edgekit
@@ -139,3 +140,36 @@ def test_a_model_says_what_it_is(numbers: Path) -> None:
 
 def test_devices_are_entry_points() -> None:
     assert isinstance(plugins.registered("edgekit.devices")["coral"], EntryPoint)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"threads": "2"}, "threads is '2'"),
+        ({"threads": 100_000}, "from 1 to 256"),
+        ({"threads": True}, "threads is True"),
+        ({"top": "5"}, "top is '5'"),
+        ({"top": 0}, "top is 0"),
+        ({"normalize": (0, 1)}, r"normalize cannot be \(0, 1\)"),
+        ({"labels": ["a", 2]}, "labels hold 2"),
+        ({"labels": 3}, "labels hold 3"),
+    ],
+)
+def test_options_of_another_type_are_refused(numbers: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        edgekit.load(numbers, **options)
+
+
+def test_names_that_are_no_text_are_told(tiny_parts: Any, pack_model: Callable[[Any], bytes], tmp_path: Path) -> None:
+    tiny_parts.subgraphs[0].tensors[0].name = b"\xff\xfe"
+    (tmp_path / "m.tflite").write_bytes(pack_model(tiny_parts))
+    with pytest.raises(ModelFileError, match="no UTF-8 text"):
+        edgekit.load(tmp_path / "m.tflite")
+
+
+def test_an_output_that_nothing_computes(tiny_parts: Any, pack_model: Callable[[Any], bytes], tmp_path: Path) -> None:
+    tiny_parts.subgraphs[0].operators.clear()
+    (tmp_path / "m.tflite").write_bytes(pack_model(tiny_parts))
+    model = edgekit.load(tmp_path / "m.tflite", task="values")
+    with pytest.raises(DeviceError, match="failed while running"):
+        model(np.zeros((8, 8), np.uint8))

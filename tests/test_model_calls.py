@@ -168,7 +168,7 @@ def test_numbers_come_with_or_without_batch(numbers: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ([1, 2], r"input x takes shape \[1, 3\] \(or \[3\]\), not \[2\]"),
+        ([1, 2], r"the input takes shape \[1, 3\] \(or \[3\]\), not \[2\]"),
         ([1, np.nan, 2], r"NaN or infinity, first at \[0, 1\]"),
         ([1, 2, np.inf], r"NaN or infinity, first at \[0, 2\]"),
         ([1, 2, 1e300], r"NaN or infinity"),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,3 +102,14 @@ def test_an_error_of_the_model_ends_the_reader_and_names_the_sample(tiny_classif
         next(edgekit.run(edgekit.load(tiny_classifier), source))
     assert source.closed.is_set()
     assert not [thread for thread in threading.enumerate() if "reader" in thread.name]
+
+
+@pytest.mark.parametrize("source", [np.zeros((8, 8), np.uint8), ["a.jpg"], 3, None])
+def test_what_is_no_source_is_refused(tiny_classifier: Path, source: Any) -> None:
+    with pytest.raises(UsageError, match="a source cannot be of type"):
+        edgekit.run(tiny_classifier, source)
+
+
+def test_an_option_that_does_not_exist_is_run_s(tiny_classifier: Path, photos: Path) -> None:
+    with pytest.raises(TypeError, match=r"run\(\) got an unexpected keyword argument 'bogus'"):
+        edgekit.run(tiny_classifier, photos, bogus=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -69,7 +70,7 @@ def test_no_results_at_all_is_a_failure(
     tiny_classifier: Path, tmp_path: Path, call: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty.mp4").touch()
-    assert call(tiny_classifier, tmp_path / "empty.mp4", "--sink", tmp_path / "out.jsonl") == 1
+    assert call(tiny_classifier, tmp_path / "empty.mp4", "--sink", tmp_path / "out.jsonl") == 2
     assert not (tmp_path / "out.jsonl").exists()
     err = capfd.readouterr().err
     assert f"skipped {tmp_path}/empty.mp4: " in err
@@ -113,6 +114,8 @@ def test_videos_run_to_their_end(
         (["--labels", "absent.txt"], "absent.txt"),
         (["--limit", "0"], "limit"),
         (["--threads", "0"], "threads"),
+        (["--threads", "100000"], "256"),
+        (["--sink", "a.jsonl", "--sink", "./a.jsonl"], "twice"),
     ],
 )
 def test_mistakes_on_the_command_line_tell_the_choices(
@@ -165,6 +168,58 @@ def test_a_warning_is_one_plain_line(
     assert capfd.readouterr().err.startswith("Warning: the model's task is detection")
 
 
+def test_of_a_table_s_bad_rows_the_first_are_told_and_the_rest_are_counted(
+    tiny_classifier: Path, tmp_path: Path, call: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text("1,2,3\n" * 9)
+    assert call(tiny_classifier, tmp_path / "t.csv") == 2
+    err = capfd.readouterr().err.splitlines()
+    assert len(err) == 7
+    assert err[4].startswith(f"skipped {tmp_path}/t.csv, line 5: ")
+    assert err[5] == "skipped 4 more rows"
+
+
+def test_a_pattern_may_match_what_is_no_sample(
+    tiny_classifier: Path, photos: Path, call: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "notes.txt").write_text("words")
+    assert call(tiny_classifier, f"{photos}/*") == 1
+    out, err = capfd.readouterr()
+    assert len(lines(out)) == 3
+    assert err.startswith(f"skipped {photos}/notes.txt is of no kind")
+
+
+def test_pictures_for_a_model_of_numbers_are_told(
+    numbers: Path, photos: Path, call: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(numbers, photos / "0.png") == 2
+    assert f"the model takes 3 numbers, and {photos}/0.png is a picture" in capfd.readouterr().err
+
+
+def test_names_that_are_no_text(tiny_classifier: Path, photos: Path, tmp_path: Path) -> None:
+    strange = os.path.join(os.fsencode(photos), b"1\xff.png")  # noqa: PTH118  bytes
+    (photos / "0.png").rename(os.fsdecode(strange))
+    command = [sys.executable, "-m", "edgekit", "run", str(tiny_classifier), str(photos), "--sink", "-"]
+    done = subprocess.run([*command, "--sink", str(tmp_path / "o.jsonl")], capture_output=True, check=True)
+    names = [line["source"] for line in lines(done.stdout.decode())]
+    assert strange in map(os.fsencode, names)
+    assert (tmp_path / "o.jsonl").read_bytes() == done.stdout
+    Path(os.fsdecode(strange)).write_bytes(b"")
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"1\\udcff.png: the file is empty" in done.stderr
+
+
+def test_warnings_as_errors_do_not_stop_a_run(tiny_classifier: Path, build: Callable[..., Path], photos: Path) -> None:
+    wide = build("ABS", [("x", (1, 8, 8, 3), "float32")], [("y", (1, 8, 8, 3), "float32", 3e38, 0)])
+    for model in (tiny_classifier, wide):
+        command = [sys.executable, "-m", "edgekit", "run", str(model), str(photos), "--normalize", "0..1"]
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONWARNINGS": "error"}, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.fixture
 def endless(tmp_path: Path, tiny_classifier: Path) -> list[str]:
     """A command line whose results are more than a pipe holds, so that it runs until it is read."""
@@ -172,13 +227,14 @@ def endless(tmp_path: Path, tiny_classifier: Path) -> list[str]:
     return [sys.executable, "-m", "edgekit", "run", str(tiny_classifier), str(tmp_path / "many.npy")]
 
 
-def test_control_c_ends_it_with_130(endless: list[str]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_it_with_128_and_their_number(endless: list[str], number: signal.Signals) -> None:
     with subprocess.Popen(endless, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout
         json.loads(child.stdout.readline())
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         _, err = child.communicate()
-    assert child.returncode == 130
+    assert child.returncode == 128 + number
     assert "Traceback" not in err
 
 
@@ -199,6 +255,31 @@ def test_a_full_standard_output_is_an_error(endless: list[str]) -> None:
     assert done.returncode == 1
     assert "No space left" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["inspect", "MODEL"], ["inspect", "MODEL", "--json"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_every_command_tells_of_a_full_standard_output(
+    tiny_classifier: Path, arguments: list[str], unbuffered: str
+) -> None:
+    words = [str(tiny_classifier) if word == "MODEL" else word for word in arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgekit", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert (done.returncode, done.stderr) == (
+        1, "Error: cannot write to the standard output: No space left on device\n"
+    )
+
+
+@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full"])
+def test_messages_that_nobody_can_read_change_nothing(tiny_classifier: Path, photos: Path, where: str) -> None:
+    (photos / "1.png").write_bytes(b"")
+    for source, code, count in ((photos, 1, 2), (photos / "0.png", 0, 1), (photos / "absent.png", 2, 0)):
+        command = shlex.join([sys.executable, "-m", "edgekit", "run", str(tiny_classifier), str(source)])
+        done = subprocess.run(f"{command} {where}", shell=True, capture_output=True, text=True, check=False)
+        assert (done.returncode, len(done.stdout.splitlines())) == (code, count)
 
 
 @pytest.mark.parametrize(("closed", "code", "words"), [(">&-", 1, "standard output"), ("2>&-", 0, ""), ("<&-", 0, "")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -66,3 +67,28 @@ def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No space left"):
         sink.write(Result(task="t", device="cpu", latency=Latency()))
     sink.close()
+
+
+def test_the_beginning_of_a_line_that_did_not_fit_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.jsonl"
+    result = Result(task="t", device="cpu", latency=Latency())
+    sink = open_sink(path)
+    sink.write(result)
+    whole, write = path.read_bytes(), os.write
+    left = [10, 0]
+
+    def full(file: int, data: bytes) -> int:
+        if not (room := left.pop(0)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, data[:room])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OutputError, match="No space left"):
+            sink.write(result)
+    assert path.read_bytes() == whole
+    sink.write(result)
+    sink.close()
+    assert path.read_bytes() == whole * 2

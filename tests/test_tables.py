@@ -55,6 +55,9 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows:
         ("1,2\n1e39,2\n", r"line 2: column 1 is inf"),
         ("1,2\n1,2,3\n", r"line 2: 3 numbers where 2 are wanted"),
         ("1;2,5\n", r"line 1: column 2 is '2,5'"),
+        ("1,2\n1_000,2\n", r"line 2: column 1 is '1_000', which is no number"),
+        ("1,5;2,5\n", r"line 1: column 1 is '1,5', .* \(write decimals with a point"),
+        ("1.234,5;2\n", r"line 1: column 1 is '1.234,5', .* \(write decimals with a point"),
         ("", "holds no row"),
         ("a,b\n", "holds no row"),
     ],
@@ -157,3 +160,21 @@ def test_damage_is_never_another_error(
 def test_a_missing_file_is_one(tmp_path: Path, name: str) -> None:
     with pytest.raises(MissingFileError, match=name):
         read_rows(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "# nothing\n\n"])
+def test_a_table_without_rows_is_no_empty_stream(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match="holds no row of numbers"):
+        list(iterate_rows(write(tmp_path, text)))
+    np.save(tmp_path / "none.npy", np.zeros((0, 3)))
+    with pytest.raises(DataError, match="holds no row of numbers"):
+        list(iterate_rows(tmp_path / "none.npy"))
+
+
+def test_numpy_s_advice_to_run_code_is_not_passed_on(tmp_path: Path) -> None:
+    np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
+    (tmp_path / "noise.npy").write_bytes(b"noise" * 9)
+    for name, words in (("objects", "Python objects"), ("noise", "starts like neither")):
+        with pytest.raises(DataError, match=words) as caught:
+            read_rows(tmp_path / f"{name}.npy")
+        assert "pickle" not in str(caught.value)

@@ -17,8 +17,8 @@ import click
 
 from edgekit import plugins
 from edgekit._version import __version__
-from edgekit.cli.streams import drop_output, refused_output, standard_streams
 from edgekit.cli.stopping import Stopped, stoppable
+from edgekit.cli.streams import drop_output, standard_streams
 from edgekit.errors import EdgeKitError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -136,45 +136,24 @@ def _execute(arguments: Sequence[str], state: State) -> int:
         click.echo("Stopped.", err=True)
         return 128 + stopped.number
     except Exception as error:
-        return _unexpected(error, state)
+        if state.debug:
+            traceback.print_exc()
+        click.echo(
+            f"Error: EdgeKit failed in a way that it should not: {type(error).__name__}: {error}\n"
+            "Run the same command with --debug for the traceback, and please report it.", err=True,
+        )
+        return 1
     return outcome if isinstance(outcome, int) else 0
-
-
-def _unexpected(error: Exception, state: State) -> int:
-    if state.debug:
-        traceback.print_exc()
-    refused = refused_output()
-    if refused and isinstance(error, OSError):
-        _show(refused)
-        return refused.exit_code
-    click.echo(
-        f"Error: EdgeKit failed in a way that it should not: {type(error).__name__}: {error}\n"
-        "Run the same command with --debug for the traceback, and please report it.", err=True,
-    )
-    return 1
 
 
 def main() -> NoReturn:
     """Entry point of the installed `edgekit` command."""
     try:
-        with standard_streams():
-            code = _ended(_run_stoppable())
-    except (KeyboardInterrupt, Stopped) as error:  # between two lines of what handles them
-        code = 128 + error.number if isinstance(error, Stopped) else INTERRUPTED
+        with standard_streams(), stoppable():
+            code = _execute(sys.argv[1:], State())
+            drop_output()
+    except KeyboardInterrupt:  # between two lines of what handles it
+        code = INTERRUPTED
+    except Stopped as stopped:
+        code = 128 + stopped.number
     sys.exit(code)
-
-
-def _run_stoppable() -> int:
-    with stoppable():
-        return _execute(sys.argv[1:], State())
-
-
-def _ended(code: int) -> int:
-    """The exit code, once all output has left: Python would print a traceback for what it cannot flush at its end."""
-    refused = refused_output()
-    if refused is None:
-        return code
-    if code == 0:
-        _show(refused)
-    drop_output()
-    return code or refused.exit_code

@@ -15,12 +15,15 @@ import click
 
 from edgekit import metadata as metadata_files
 from edgekit.cli import debug_option, examples
+from edgekit.cli.streams import print_output
 from edgekit.errors import ModelFileError
 from edgekit.inputs import ImageOptions, Input, image_spec
 from edgekit.metadata import InputMetadata, Metadata, Normalization
 from edgekit.metadata.types import Origin
+from edgekit.normalization import NAMED
 from edgekit.preprocess import ImageSpec, needs_normalization
 from edgekit.quantization import scale_of
+from edgekit.results import to_json
 from edgekit.tasks import Output, choose_task
 from edgekit.tflite import ModelFile, Operator, Subgraph, Tensor, read_model
 
@@ -29,6 +32,8 @@ LONGEST_NAME = 36
 SHOWN_LABELS = 5
 SHOWN_FLOATS = 3
 LONGEST_LABEL = 24
+SAYS_NOTHING = ("MLIR Converted.", "TOCO Converted.")
+"""What TensorFlow's converters describe every model as."""
 
 Rows = Sequence[Sequence[str]]
 
@@ -48,10 +53,8 @@ def inspect_command(model: str, as_json: bool) -> None:
     """Show what MODEL, a .tflite file, takes, gives, computes and says of itself."""
     file = read_model(model)
     about = metadata_files.read(file)
-    if as_json:
-        click.echo(json.dumps(describe(file, about), indent=2, ensure_ascii=False))
-    else:
-        click.echo("\n".join(_lines(file, about)))
+    text = to_json(describe(file, about), indent=2) if as_json else "\n".join(_lines(file, about))
+    print_output(text)
 
 
 def describe(file: ModelFile, about: Metadata) -> dict[str, Any]:
@@ -132,7 +135,7 @@ _ORIGINS = {
 def _file_facts(file: ModelFile) -> Iterator[tuple[str, str]]:
     archive = file.size - file.flatbuffer_size
     yield "Size", f"{_count(file.size)} bytes" + (f", {_count(archive)} of them archive" if archive else "")
-    yield "Description", file.description
+    yield "Description", "" if file.description in SAYS_NOTHING else file.description
     yield "Oldest runtime", f"TensorFlow {file.min_runtime_version}" if file.min_runtime_version else ""
 
 
@@ -186,6 +189,8 @@ _RESIZING = {"stretch": "stretched", "letterbox": "letterboxed", "crop": "croppe
 
 
 def _formula(rule: Normalization) -> str:
+    if rule == NAMED["0..255"]:
+        return "pixels as they are, 0..255"
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (rule.mean, rule.std))
     several = len(rule.mean) > 1 or len(rule.std) > 1
     return f"(pixel - [{mean}]) / [{std}]" if several else f"(pixel - {mean}) / {std}"

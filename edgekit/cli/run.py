@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, nullcontext
 from itertools import islice
+from pathlib import Path
 from typing import get_args
 
 import click
 
 from edgekit.cli import debug_option, examples, is_debug
 from edgekit.cli.terminal import Progress, plain_warnings, quieten_opencv, without_chatter
-from edgekit.errors import EdgeKitError
+from edgekit.errors import DataError, EdgeKitError, UsageError
+from edgekit.interpreter import MOST_THREADS
 from edgekit.metadata.types import ColourOrder, ResizeRule
 from edgekit.model import Model, load
 from edgekit.pipeline import row_shape, run
 from edgekit.sinks import STDOUT, open_sink
 from edgekit.sources import Problem, Source, open_source
+from edgekit.sources.rows import Rows
 from edgekit.tasks import TASKS
+
+SHOWN_ROWS = 5
 
 
 @click.command(
@@ -60,7 +66,7 @@ from edgekit.tasks import TASKS
     help="How pictures of another shape are fitted.",
 )
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of the processor.")
+@click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Threads of the processor.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after so many results.")
 @debug_option
 @click.pass_context
@@ -84,8 +90,9 @@ def run_command(
     """Run MODEL on every sample of SOURCE and print one line of JSON for each.
 
     SOURCE is a picture, a folder of pictures, a quoted pattern, a video, or a .csv, .npy or .npz file with
-    one sample a row. The exit code is 1 where a sample could not be read.
+    one sample a row. The exit code is 1 where some of the samples could not be read.
     """
+    _check_sinks(sinks)
     debug = is_debug(context)
     if not debug:
         quieten_opencv()
@@ -106,18 +113,44 @@ def run_command(
         samples = open_source(source, shape=row_shape(opened))
         _run(opened, samples, sinks or (STDOUT,), limit, progress)
     if progress.samples == 0:
-        raise EdgeKitError(f"no results: nothing in {source} could be read")
+        # A file of which nothing can be used is a mistake in the call, as a damaged model is.
+        kind = DataError if Path(source).is_file() else EdgeKitError
+        raise kind(f"no results: nothing in {source} could be read")
     return 1 if progress.skipped else 0
 
 
-def _run(model: Model, source: Source, sinks: Sequence[str], limit: int | None, progress: Progress) -> None:
-    def skip(problem: Problem) -> None:
-        progress.skipped += 1
-        progress.message(f"skipped {problem}")
+def _check_sinks(sinks: Sequence[str]) -> None:
+    """See that each result goes to a place once."""
+    places = [uri if uri == STDOUT else os.path.realpath(uri) for uri in sinks]
+    for at, place in enumerate(places):
+        if place in places[:at]:
+            raise UsageError(f"the sink {sinks[at]} is given twice", hint="Leave one of the two.")
 
+
+class _Skipping:
+    """Tells of samples that could not be read; of a table's rows the first few, since often all of them are alike."""
+
+    def __init__(self, progress: Progress, most: int | None) -> None:
+        self._progress, self._most = progress, most
+
+    def __call__(self, problem: Problem) -> None:
+        self._progress.skipped += 1
+        if self._most is None or self._progress.skipped <= self._most:
+            self._progress.message(f"skipped {problem}")
+
+    def finish(self) -> None:
+        """Say how many were not told of."""
+        more = self._progress.skipped - (self._most or self._progress.skipped)
+        if more > 0:
+            self._progress.message(f"skipped {more} more {'row' if more == 1 else 'rows'}")
+
+
+def _run(model: Model, source: Source, sinks: Sequence[str], limit: int | None, progress: Progress) -> None:
+    skip = _Skipping(progress, SHOWN_ROWS if isinstance(source, Rows) else None)
     with ExitStack() as stack:
         outputs = [stack.enter_context(closing(open_sink(uri))) for uri in sinks]
         stack.callback(progress.finish)
+        stack.callback(skip.finish)
         results = stack.enter_context(closing(run(model, source, on_problem=skip)))
         for result in islice(results, limit):
             if STDOUT in sinks:

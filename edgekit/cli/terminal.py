@@ -9,7 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TextIO
 
 import click
@@ -56,9 +56,10 @@ def without_chatter() -> Iterator[None]:
 
 def _show_rest(caught: IO[bytes]) -> None:
     caught.seek(0)
-    for line in caught:
-        if not line.startswith(CHATTER):
-            os.write(STDERR, line)
+    with suppress(OSError):  # nobody to show it to
+        for line in caught:
+            if not line.startswith(CHATTER):
+                os.write(STDERR, line)
 
 
 @contextmanager
@@ -152,7 +153,7 @@ class Progress:
         seconds = self._clock() - self._first
         count = max(1, self.samples)
         parts = [
-            f"{self.samples} samples",
+            f"{self.samples} {'sample' if self.samples == 1 else 'samples'}",
             f"{self.skipped} skipped" if self.skipped else "",
             f"{(self.samples - 1) / seconds:.1f} fps" if self.samples > 1 and seconds > 0 else "",
             f"preprocess {self._preprocess / count:.2f} ms",

@@ -40,6 +40,22 @@ class Chain:
             yield from source
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that is no source, among others that are."""
+
+    uri: str
+    problem: Problem
+
+    @property
+    def reads_ahead(self) -> bool:
+        """There is nothing to read."""
+        return False
+
+    def __iter__(self) -> Iterator[Sample | Problem]:
+        yield self.problem
+
+
 def open_source(uri: str | os.PathLike[str], *, shape: tuple[int, ...] | None = None) -> Source:
     """Find the source that a path or URI names. Files are opened when it is iterated.
 
@@ -69,6 +85,8 @@ def open_source(uri: str | os.PathLike[str], *, shape: tuple[int, ...] | None = 
 
 
 def _open_file(text: str, shape: tuple[int, ...] | None) -> Source:
+    if not Path(text).is_file():
+        raise MissingFileError(f"{text} is not a regular file")
     kind = _kind(Path(text))
     if kind == "picture":
         return Pictures(text, [Path(text)])
@@ -102,7 +120,15 @@ def _open_pattern(pattern: str, shape: tuple[int, ...] | None) -> Source:
         raise MissingFileError(f"no file matches {pattern}")
     if all(path.suffix.lower() in IMAGE_SUFFIXES for path in paths):
         return Pictures(pattern, paths)
-    return Chain(pattern, [_open_file(str(path), shape) for path in paths])
+    return Chain(pattern, [_open_match(path, sequence, shape) for sequence, path in enumerate(paths)])
+
+
+def _open_match(path: Path, sequence: int, shape: tuple[int, ...] | None) -> Source:
+    """A file of a pattern, which may also match what is nothing to run a model on."""
+    try:
+        return _open_file(str(path), shape)
+    except (DataError, UsageError) as error:
+        return Unreadable(str(path), Problem(str(path), sequence, error.message))
 
 
 def _open_plugin(scheme: str, uri: str) -> Source:

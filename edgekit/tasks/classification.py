@@ -68,11 +68,9 @@ def build_classification(outputs: Sequence[Output], top: int) -> ClassificationT
     """A `ClassificationTask` for a model's outputs.
 
     Raises:
-        UsageError: the outputs are no vector of scores, or `top` is below 1.
+        UsageError: the outputs are no vector of scores.
         DataError: there are labels, but not one for each class.
     """
-    if top < 1:
-        raise UsageError(f"top is {top}", hint="Give 1 or more.")
     if not fits_classification(outputs):
         raise UsageError(
             f"task classification needs one output of shape [1, classes], and there is {describe(outputs)}",

@@ -44,7 +44,7 @@ def find_archive(data: Data, extent: int) -> Archive | None:
             raise DamagedError("the archive of associated files has no end")
         return None
     with _open(data, extent) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [member for member in archive.infolist() if not member.filename.endswith("/")]
         first = min((member.header_offset for member in archive.infolist()), default=archive.start_dir)
     if first < 0:
         raise DamagedError("the archive of associated files starts within the model")
@@ -84,7 +84,7 @@ def _open(data: Data, start: int) -> ZipFile:
 
     try:
         return ZipFile(BytesIO(data[start:]))
-    except (BadZipFile, ValueError, OverflowError, NotImplementedError, OSError) as error:
+    except (BadZipFile, ValueError, IndexError, OverflowError, NotImplementedError, OSError) as error:
         raise DamagedError(f"its archive of associated files cannot be read: {error}") from error
 
 

@@ -20,6 +20,7 @@ from edgekit.tflite.lookalikes import identify
 from edgekit.tflite.model_file import Entry, ModelFile, Operator, Quantization, Signature, Subgraph, Tensor
 from edgekit.tflite.opcodes import operator_name, tensor_type_name
 from edgekit.tflite.schema import model_schema
+from edgekit.tflite.soundness import check_graph, check_parts
 
 T = TypeVar("T")
 
@@ -76,6 +77,8 @@ def open_data(path: str | os.PathLike[str]) -> mmap.mmap:
         ModelFileError: it is empty, or may not be read.
     """
     where = os.fspath(path)
+    if not where:  # to Path it is this folder
+        raise MissingFileError("no such file: ''", hint="Give the path of a .tflite file.")
     try:
         status = Path(where).stat()
         if stat.S_ISREG(status.st_mode) and status.st_size:
@@ -107,6 +110,8 @@ def _model(decoder: Decoder, root: Record, data: Data, path: str) -> ModelFile:
     subgraphs = tuple(_subgraph(graph, root, places) for graph in root.records("subgraphs"))
     if not subgraphs:
         raise DamagedError("it holds no graph")
+    for subgraph in subgraphs:
+        check_graph(subgraph)
     entries = tuple(
         Entry(entry.text("name"), *_at(places, entry.number("buffer"), "buffer"))
         for entry in root.records("metadata")
@@ -165,6 +170,7 @@ def _subgraph(graph: Record, root: Record, places: list[tuple[int, int]]) -> Sub
         type_, version, custom = _at(codes, record.number("opcode_index"), "operator code")
         inputs, outputs = numbers(record, "inputs", -1), numbers(record, "outputs")
         numbers(record, "intermediates", -1)
+        check_parts(type_, len(outputs), record.record("builtin_options"))
         return Operator(index, type_, version, inputs, outputs, custom)
 
     return Subgraph(
