@@ -177,7 +177,7 @@ def test_a_video_of_varying_rate_is_whole(video: Path, monkeypatch: pytest.Monke
             self.moments = iter([0, 0.1, 0.2, 2.0, 4.0, 8.0])
             self.at = 0.0
 
-        def isOpened(self) -> bool:  # noqa: N802
+        def isOpened(self) -> bool:
             return True
 
         def get(self, which: int) -> float:

@@ -37,7 +37,7 @@ def without_chatter() -> Iterator[None]:
     TensorFlow Lite says on it that it made its own delegate for the processor, and heeds no setting.
     """
     try:
-        caught = tempfile.TemporaryFile()  # noqa: SIM115  closed below
+        caught = tempfile.TemporaryFile()  # closed below
     except OSError:  # a device need not have a place for temporary files
         yield
         return

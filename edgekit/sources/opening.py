@@ -114,7 +114,7 @@ def _kind(path: Path) -> str:
 
 def _open_pattern(pattern: str, shape: tuple[int, ...] | None) -> Source:
     # Not Path.glob, for which ** at the end means folders before Python 3.13, and files too from there on.
-    found = map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207
+    found = map(Path, glob.glob(pattern, recursive=True))
     paths = sorted({path for path in found if path.is_file()})
     if not paths:
         raise MissingFileError(f"no file matches {pattern}")
