@@ -96,12 +96,11 @@ def convert(
     """
     started = time.monotonic()
     require_tensorflow()
-    from_file = isinstance(model, (str, PathLike))
     options = check_options(
         precision=precision, io=io, target=target, samples=samples, task=task, labels=labels, normalize=normalize,
         channels=channels, resize=resize, description=description,
     )
-    source = examine(Path(fspath(model))) if from_file else None
+    source = examine(Path(fspath(model))) if isinstance(model, (str, PathLike)) else None
     if options.calibrated and calibration is None:
         raise UsageError(
             "int8 needs calibration data: samples that show which values the model meets",
@@ -116,10 +115,10 @@ def convert(
         folder = Path(name)
         data, data_name = _calibration_path(calibration, samples, folder)
         frozen_source, rewrites = (source, ()) if source else _frozen(model, folder)
+        model_name = source.path.name if source else str(model.name)
         job = process.Job(
-            source=frozen_source,
-            name=source.path.name if source else str(model.name),
-            provenance={"name": source.path.name, "sha256": source.sha256} if source else {"name": str(model.name)},
+            source=frozen_source, name=model_name,
+            provenance={"name": model_name, **({"sha256": source.sha256} if source else {})},
             calibration=data, calibration_name=data_name, options=options, folder=folder, rewrites=rewrites,
         )
         conversion = process.run(job, progress or (lambda _: None), debug=debug)

@@ -84,7 +84,7 @@ def load_calibration(
         calibration = _from_pictures(path, name, inputs, options, report)
     else:
         calibration = _from_arrays(_arrays(path, inputs), name, inputs, options)
-    _refuse_constant(calibration.samples, name)
+    _refuse_constant(calibration.summary["ranges"], name)
     count = len(calibration.samples)
     if count < FEW_SAMPLES:
         few = f"only {count} calibration sample{'s' * (count > 1)}: ranges will be rough; 50 or more are better"
@@ -271,9 +271,8 @@ def _summary(kind: str, name: str, samples: Sequence[Feed]) -> dict[str, Any]:
     return {"kind": kind, "source": Path(name).name, "samples": len(samples), "ranges": ranges}
 
 
-def _refuse_constant(samples: Sequence[Feed], name: str) -> None:
-    for key in samples[0]:
-        low, high = min(s[key].min() for s in samples), max(s[key].max() for s in samples)
+def _refuse_constant(ranges: Mapping[str, Sequence[float]], name: str) -> None:
+    for key, (low, high) in ranges.items():
         if low == high:
             raise DataError(
                 f"the calibration data {name} never changes: input '{key}' is {low:g} throughout",

@@ -21,10 +21,10 @@ from edgekit.errors import ConversionError, ModelFileError
 from edgekit_converters.rewriting import convertible_layers
 from edgekit_converters.specs import InputSpec, tidy
 
-# Names that Keras counts up over a process, and which would differ from one conversion to the next.
 _SCOPE = re.compile(r"[A-Za-z0-9.][\w.\\/>-]*")
 TOLERANCE = 1e-4
 """Largest difference of a rewritten layer's float results, as a share of the largest result."""
+# Names that Keras counts up over a process, and which would differ from one conversion to the next.
 _AUTOMATIC = re.compile(r"(keras_tensor|input_layer|input)(_\d+)*")
 
 
@@ -58,14 +58,13 @@ def freeze_keras(model: Any) -> Frozen:
             hint="Build it as keras.Sequential or keras.Model(inputs, outputs), or call it once on data and export it "
             "as a SavedModel: model.export('folder').",
         )
-    # A Sequential model that was loaded has inputs but no `input`.
-    struct = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    _refuse_what_cannot_be(model)
+    # A Sequential model that was loaded has inputs and outputs, but neither `input` nor `output`.
+    sequential = isinstance(model, keras.Sequential)
+    struct, outputs_struct = (model.inputs[0], model.outputs[0]) if sequential else (model.input, model.output)
     names = _names(struct, _input_leaves(model))
     specs = _specs(zip(names, ((i.shape, i.dtype) for i in model.inputs), strict=True))
-    outputs_struct = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
     output_names = _names(outputs_struct, _output_leaves(model))
-
-    _refuse_what_cannot_be(model)
 
     def call(*tensors: Any) -> dict[str, Any]:
         outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(struct, list(tensors)), training=False))
@@ -203,8 +202,7 @@ def _specs(inputs: Any) -> tuple[InputSpec, ...]:
 
 
 def _fixed(name: str, shape: Sequence[int | None]) -> tuple[int, ...]:
-    free = [str(axis) for axis, size in enumerate(shape) if axis > 0 and size is None]
-    if free:
+    if None in shape[1:]:
         raise ConversionError(
             f"input '{name}' has the shape {tuple(shape)}, in which None is not fixed",
             hint="Build the model with a full keras.Input shape, such as (224, 224, 3), load the weights, and save it "

@@ -78,7 +78,7 @@ def _summary(
         task=described.task or "",
         inputs=_tensors(model.input_names, model.inputs),
         outputs=_tensors(model.output_names, model.outputs),
-        operations=dict(Counter(operator.type for operator in model.subgraphs[0].operators)),
+        operations=dict(Counter(operator.type for operator in model.main.operators)),
         labels=sum(len(output.labels) for output in described.outputs),
         calibration=calibration.summary if calibration else {},
         agreement=agreement,

@@ -69,6 +69,7 @@ class _Reading:
         self._refuse_lost_files()
 
     def metadata(self) -> Metadata:
+        """What all the formats found say together; the richest wins."""
         found = Metadata(
             inputs=(InputMetadata(),) * len(self._model.inputs),
             outputs=(OutputMetadata(),) * len(self._model.outputs),
