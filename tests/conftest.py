@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit import metadata
 from edgekit.cli import main
 from edgekit.metadata import InputMetadata, Metadata, Normalization, OutputMetadata
 
@@ -148,6 +149,16 @@ def said() -> Metadata:
         target="coral",
         provenance={"source": "digits.keras", "samples": 100, "versions": {"keras": "3.15.1"}},
     )
+
+
+@pytest.fixture(scope="session")
+def describe() -> Callable[[Path, Metadata], None]:
+    """Writes metadata into a model file, in its place."""
+
+    def write(path: Path, about: Metadata) -> None:
+        path.write_bytes(metadata.write(path.read_bytes(), about))
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ from edgekit import (
     Metadata,
     UsageError,
     Values,
-    metadata,
 )
 from edgekit.metadata import InputMetadata, Normalization
 from edgekit.results import ScoredClass
@@ -25,11 +24,7 @@ from edgekit.results import ScoredClass
 LABELS = [f"digit {number}" for number in range(10)]
 
 Build = Callable[..., Path]
-
-
-def with_metadata(path: Path, about: Metadata) -> Path:
-    path.write_bytes(metadata.write(path.read_bytes(), about))
-    return path
+Describe = Callable[[Path, Metadata], None]
 
 
 def digit(number: int) -> Any:
@@ -80,11 +75,13 @@ def test_colours_and_the_order_of_channels(photo_model: Path) -> None:
     assert values(edgekit.load(photo_model, normalize="0..1", channels="bgr")(image))[0, 0].tolist() == [0, 0, 1]
 
 
-def test_metadata_says_how_pictures_are_prepared_and_arguments_overrule_it(photo_model: Path) -> None:
+def test_metadata_says_how_pictures_are_prepared_and_arguments_overrule_it(
+    photo_model: Path, describe: Describe,
+) -> None:
     about = InputMetadata(
         content="image", channels="bgr", normalization=Normalization((100, 50, 0), (2,)), resize="letterbox"
     )
-    with_metadata(photo_model, Metadata(inputs=(about,), task="values"))
+    describe(photo_model, Metadata(inputs=(about,), task="values"))
     image = np.full((8, 8, 3), 200, np.uint8)
     image[..., 0] = 100
     model = edgekit.load(photo_model)
@@ -126,16 +123,16 @@ def test_an_order_of_colours_that_does_not_exist_is_refused(photo_model: Path) -
     assert caught.value.hint == "Choose one of rgb, bgr."
 
 
-def test_three_channels_that_the_file_calls_gray(photo_model: Path) -> None:
+def test_three_channels_that_the_file_calls_gray(photo_model: Path, describe: Describe) -> None:
     about = InputMetadata(content="image", channels="gray", normalization=Normalization((0,), (1,)))
-    with_metadata(photo_model, Metadata(inputs=(about,), task="values"))
+    describe(photo_model, Metadata(inputs=(about,), task="values"))
     assert values(edgekit.load(photo_model)(np.full((8, 8), 7, np.uint8)))[0, 0].tolist() == [7, 7, 7]
 
 
-def test_pixels_are_no_guess_where_edgekit_wrote_the_file(tiny_classifier: Path) -> None:
+def test_pixels_are_no_guess_where_edgekit_wrote_the_file(tiny_classifier: Path, describe: Describe) -> None:
     """A converter that knows of no normalization says none: the numbers of calibration need not be pixels."""
     about = InputMetadata(content="image", channels="gray")
-    with_metadata(tiny_classifier, Metadata(inputs=(about,)))
+    describe(tiny_classifier, Metadata(inputs=(about,)))
     model = edgekit.load(tiny_classifier)
     with pytest.raises(UsageError, match="pictures as int8, and nobody says how they are normalized") as caught:
         model(digit(3))

@@ -16,7 +16,6 @@ from edgekit import (
     Metadata,
     MissingFileError,
     UsageError,
-    metadata,
 )
 from edgekit.metadata import OutputMetadata
 from edgekit.results import Latency, ScoredClass
@@ -26,11 +25,7 @@ from edgekit.tasks.classification import best_indices
 LABELS = [f"digit {number}" for number in range(10)]
 
 Build = Callable[..., Path]
-
-
-def with_metadata(path: Path, about: Metadata) -> Path:
-    path.write_bytes(metadata.write(path.read_bytes(), about))
-    return path
+Describe = Callable[[Path, Metadata], None]
 
 
 def test_a_sigmoid_has_two_classes(sigmoid: Path) -> None:
@@ -69,8 +64,8 @@ def test_the_task_is_chosen(
     assert choose_task(outputs, wanted=wanted, from_file=from_file, labelled=given) == expected
 
 
-def test_a_task_of_the_future_gives_values_and_a_warning(numbers: Path) -> None:
-    with_metadata(numbers, Metadata(task="detection"))
+def test_a_task_of_the_future_gives_values_and_a_warning(numbers: Path, describe: Describe) -> None:
+    describe(numbers, Metadata(task="detection"))
     with pytest.warns(UserWarning, match="task is detection"):
         assert edgekit.load(numbers).task == "values"
 
@@ -104,8 +99,8 @@ def test_labels_are_one_for_each_class(tiny_classifier: Path, sigmoid: Path, tmp
         edgekit.load(tiny_classifier, labels=tmp_path / "absent.txt")
 
 
-def test_labels_come_from_the_file_unless_they_are_given(tiny_classifier: Path) -> None:
-    with_metadata(tiny_classifier, Metadata(outputs=(OutputMetadata(labels=tuple("abcdefghij")),)))
+def test_labels_come_from_the_file_unless_they_are_given(tiny_classifier: Path, describe: Describe) -> None:
+    describe(tiny_classifier, Metadata(outputs=(OutputMetadata(labels=tuple("abcdefghij")),)))
     assert edgekit.load(tiny_classifier).labels == tuple("abcdefghij")
     assert edgekit.load(tiny_classifier, labels=LABELS).labels == tuple(LABELS)
 
