@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import edgekit
 from edgekit import metadata
+from edgekit.cli.stopping import Stopped, stoppable
 from edgekit.tflite import read_model
 
 keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
@@ -376,3 +377,21 @@ def test_interrupted_conversion_leaves_nothing(number: signal.Signals, cnn: Any,
     assert not list(place.iterdir())
     assert not list(temporary.iterdir())
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_stop_at_the_moment_the_child_starts_leaves_no_child(
+    cnn: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: the child outlived a signal that came between its start and its being noted."""
+
+    class StoppedAtStart(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(subprocess, "Popen", StoppedAtStart)
+    with stoppable(), pytest.raises(Stopped):
+        edgekit.convert(folder / "digits.keras", folder / "stopped.tflite", calibration=folder / "calibration.npz")
+    assert not children_of(os.getpid())
+    assert not (folder / "stopped.tflite").exists()

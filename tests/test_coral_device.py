@@ -13,7 +13,7 @@ from typing import get_args
 import pytest
 
 from edgekit import DeviceError
-from edgekit_devices.coral import LIBRARY_VARIABLE, count_devices, open_delegate
+from edgekit_devices.coral.delegate import LIBRARY_VARIABLE, count_devices, open_delegate
 from edgekit_devices.targets import TARGETS, Io, Precision
 
 LISTING = """

@@ -7,8 +7,12 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from edgekit import errors
@@ -84,16 +88,40 @@ def run(job: Job, report: OnProgress, *, debug: bool) -> Conversion:
 def _follow(folder: Path, report: OnProgress, debug: bool) -> int:
     """Start the child, pass its progress on until it ends, and return its exit code."""
     reading, writing = os.pipe()
-    with os.fdopen(reading, encoding="utf-8") as pipe, (folder / LOG).open("wb") as log:
-        child = _start(folder, writing, None if debug else log)
+    with os.fdopen(reading, encoding="utf-8") as pipe, (folder / LOG).open("wb") as log, ExitStack() as stack:
+        with _signals_deferred():  # a child that starts as the signal comes would outlive it
+            child = _start(folder, writing, None if debug else log)
+            stack.callback(_end, child)
         os.close(writing)
-        try:
-            for line in pipe:
-                report(events.parse(line))
-            return child.wait()
-        finally:
-            child.kill()
-            child.wait()
+        for line in pipe:
+            report(events.parse(line))
+        return child.wait()
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait()
+
+
+@contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Hold back Ctrl-C and a supervisor's stop until the block is over."""
+    if threading.current_thread() is not threading.main_thread():  # signals interrupt the main thread alone
+        yield
+        return
+    came: list[int] = []
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for held in came[:1]:
+            signal.raise_signal(held)
 
 
 def _start(folder: Path, pipe: int, log: IO[bytes] | None) -> subprocess.Popen[bytes]:
