@@ -6,14 +6,16 @@ no delegate of an accelerator, and dies on processors older than ARMv8.1.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.choices import check_count
@@ -27,6 +29,7 @@ MAX_DEFAULT_THREADS = 4
 MOST_THREADS = 256
 """The runtime dies where it cannot start as many as it is told to."""
 
+DELEGATE_FUNCTIONS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 Delegate = Any
 """What a runtime's `load_delegate` returns; the two runtimes share no type."""
 
@@ -54,9 +57,43 @@ def default_threads() -> int:
     return max(1, min(MAX_DEFAULT_THREADS, len(os.sched_getaffinity(0)) - 1))
 
 
-def load_delegate(library: str, options: dict[str, str]) -> Delegate:
-    """Load an accelerator into the runtime; errors are the runtime's own, for the caller to explain."""
-    return import_runtime().load_delegate(library, options)
+class DelegateError(DeviceError):
+    """A library that makes no delegate.
+
+    Attributes:
+        reason: What it said; mostly empty.
+    """
+
+    def __init__(self, library: str, reason: str) -> None:
+        super().__init__(f"{library} makes no delegate{f': {reason}' if reason else ', and gives no reason'}")
+        self.reason = reason
+
+
+def load_delegate(library: str, options: Mapping[str, str]) -> Delegate:
+    """Load an accelerator into the runtime.
+
+    Args:
+        library: Name or path of a shared library with TensorFlow Lite's interface for external delegates.
+        options: What it is told, in its own words.
+
+    Raises:
+        DeviceError: it cannot be loaded, or is no delegate.
+        DelegateError: it makes none.
+        MissingDependencyError: no runtime is installed.
+    """
+    try:
+        native = ctypes.CDLL(library)
+    except OSError as error:
+        raise DeviceError(f"{library} cannot be loaded: {error}") from error
+    # The runtime leaves a half-made object behind where one is missing, which Python then complains of.
+    missing = next((name for name in DELEGATE_FUNCTIONS if not hasattr(native, name)), None)
+    if missing:
+        raise DeviceError(f"{library} is no TensorFlow Lite delegate: it has no {missing}")
+    try:
+        return import_runtime().load_delegate(library, dict(options))
+    except (ValueError, OSError) as error:
+        # The first line says that it failed.
+        raise DelegateError(library, str(error).partition("\n")[2].strip()) from error
 
 
 class Engine:
@@ -110,6 +147,15 @@ class Engine:
                 hint="The file is damaged, or was made by a tool of its own. Copy or convert it again.",
             ) from error
         return inputs, outputs
+
+    def run_zeros(self) -> None:
+        """Run the network once on zeros, to see that it runs, or so that the first sample is as fast as the others.
+
+        Raises:
+            DeviceError: the runtime or the accelerator failed.
+        """
+        details = self._interpreter.get_input_details()
+        self.run([np.zeros(entry["shape"], entry["dtype"]) for entry in details])
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Run the network once, with nothing left over from the sample before.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from itertools import cycle
 from os import PathLike
 from pathlib import Path
 from typing import Any, get_args
@@ -16,10 +17,10 @@ from numpy.typing import NDArray
 
 from edgekit import metadata as metadata_files
 from edgekit.choices import check_count, one_of
-from edgekit.device import choose_device, open_delegates
+from edgekit.device import Opened, Runner, open_device
 from edgekit.errors import DataError, ModelFileError, UsageError
 from edgekit.inputs import ImageOptions, Input, InputAdapter, arrange_inputs, check_options, image_spec
-from edgekit.interpreter import MOST_THREADS, Engine
+from edgekit.interpreter import MOST_THREADS
 from edgekit.labels import read_labels
 from edgekit.metadata.types import (
     ColourOrder,
@@ -50,18 +51,34 @@ class _Parts:
     scales: tuple[Scale | None, ...]
     task_name: str
     task: Task
-    device: str
-    engine: Engine
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """One of those that run a model, with what prepares data for it."""
+
+    name: str
+    runner: Runner
+    adapters: tuple[InputAdapter, ...]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def prepare(self, data: Any, channels: ColourOrder) -> list[NDArray[Any]]:
+        values = arrange_inputs(data, tuple(adapter.tensor.name for adapter in self.adapters))
+        return [adapter(value, channels) for adapter, value in zip(self.adapters, values, strict=True)]
 
 
 class Model:
-    """A model that is ready to run. Made by `load`; calls from several threads wait for one another."""
+    """A model that is ready to run. Made by `load`; calls from several threads wait for one another.
+
+    Where it runs on several chips, calls take them in turn, and as many as `parallel` says run at once.
+    """
 
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts
-        self._adapters = [InputAdapter(tensor, alone=len(parts.inputs) == 1) for tensor in parts.inputs]
         self._names = tuple(tensor.name for tensor in parts.inputs)
-        self._lock = threading.Lock()
+        workers = [_Worker(name, runner, _adapters(parts.inputs)) for name, runner in parts.opened.runners.items()]
+        self._turns = cycle(workers)
 
     def __call__(self, data: Any, *, channels: ColourOrder = "rgb") -> Result:
         """Run the model on one sample.
@@ -85,20 +102,17 @@ class Model:
         one_of("channels", channels, get_args(ColourOrder))
         parts = self._parts
         captured, now = time.monotonic(), datetime.now(timezone.utc)
-        with self._lock:
+        worker = next(self._turns)
+        with worker.lock:
             started = time.perf_counter()
-            tensors = self._prepare(data, channels)
+            tensors = worker.prepare(data, channels)
             prepared = time.perf_counter()
-            raw = parts.engine.run(tensors)
+            raw = worker.runner.run(tensors)
             inferred = time.perf_counter()
-        result = parts.task([_real(*pair) for pair in zip(raw, parts.scales, strict=True)], parts.device)
+        result = parts.task([_real(*pair) for pair in zip(raw, parts.scales, strict=True)], worker.name)
         moments = (started, prepared, inferred, time.perf_counter())
         latency = Latency(*(float(step) * MILLISECONDS for step in np.diff(moments)))
         return replace(result, latency=latency, captured=captured, time=now)
-
-    def _prepare(self, data: Any, channels: ColourOrder) -> list[NDArray[Any]]:
-        values = arrange_inputs(data, self._names)
-        return [adapter(value, channels) for adapter, value in zip(self._adapters, values, strict=True)]
 
     def tensors(self, *tensors: NDArray[Any]) -> list[NDArray[Any]]:
         """Run the network on tensors as they are, with neither preparation nor interpretation.
@@ -121,7 +135,9 @@ class Model:
                     f"input {tensor.name} takes {tensor.dtype} of shape {list(tensor.shape)}, "
                     f"not {array.dtype} of shape {list(array.shape)}"
                 )
-        return self._parts.engine.run(tensors)
+        worker = next(self._turns)
+        with worker.lock:
+            return worker.runner.run(tensors)
 
     @property
     def path(self) -> Path:
@@ -155,13 +171,18 @@ class Model:
 
     @property
     def device(self) -> str:
-        """What the model runs on, such as `cpu`."""
-        return self._parts.device
+        """What the model runs on, such as `cpu`; a result's own device says which one, where there are several."""
+        return self._parts.opened.name
+
+    @property
+    def parallel(self) -> int:
+        """How many samples it runs at once, called from as many threads: 1 but where several chips share the work."""
+        return len(self._parts.opened.runners)
 
     @property
     def threads(self) -> int:
         """Threads of the processor that it may use."""
-        return self._parts.engine.threads
+        return next(iter(self._parts.opened.runners.values())).threads
 
     def __repr__(self) -> str:
         return f"<Model {self.path.name}: {self.task} on {self.device}>"
@@ -171,6 +192,7 @@ def load(
     path: str | PathLike[str],
     *,
     device: str = "auto",
+    device_options: Mapping[str, object] | None = None,
     threads: int | None = None,
     task: str | None = None,
     labels: str | PathLike[str] | Sequence[str] | None = None,
@@ -186,7 +208,9 @@ def load(
     Args:
         path: A `.tflite` file.
         device: `auto` (the Edge TPU for a file compiled for it, else the processor), `cpu`, `coral`,
-            `coral:usb:0`, or what an installed package registered under `edgekit.devices`.
+            `coral:usb:0`, `coral:all`, or what an installed package registered under `edgekit.devices`. Several,
+            separated by commas, are tried in turn: `coral,cpu`.
+        device_options: Options of the device, by name, such as `{"Performance": "High"}`.
         threads: Threads of the processor, from 1 to 256; by default one fewer than its cores, at most 4.
         task: `classification` or `values`; by default what the file says, else a guess from the outputs.
         labels: Class names, or a file of them.
@@ -211,14 +235,17 @@ def load(
     about = metadata_files.read(file)
     outputs = _outputs(file, about, _labels(labels))
     name = choose_task(outputs, wanted=task, from_file=about.task, labelled=labels is not None)
-    device = choose_device(device, compiled_for_edgetpu=file.is_edgetpu)
+    opened = open_device(file, device, options=device_options, threads=threads)
     parts = _Parts(
         path=Path(path), metadata=about, inputs=_inputs(file, about, options), outputs=outputs,
         scales=tuple(scale_of(tensor, file.label) for tensor in file.outputs), task_name=name,
-        task=build_task(name, outputs, top=top), device=device,
-        engine=Engine(path, threads=threads, delegates=open_delegates(device)),
+        task=build_task(name, outputs, top=top), opened=opened,
     )
     return Model(parts)
+
+
+def _adapters(inputs: tuple[Input, ...]) -> tuple[InputAdapter, ...]:
+    return tuple(InputAdapter(tensor, alone=len(inputs) == 1) for tensor in inputs)
 
 
 def _image_options(

@@ -6,11 +6,12 @@ import math
 import queue
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +20,15 @@ from edgekit.model import Model, load
 from edgekit.results import Result
 from edgekit.sources import Problem, Sample, Source, open_source
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 QUEUE_LENGTH = 2
 """Samples decoded ahead: two keep the reader and the network busy, more only cost memory and time."""
 END_SECONDS = 10.0
 """Longest wait for the reader to notice that it is not wanted any more."""
 
-LOAD_OPTIONS = ("device", "threads", "task", "labels", "normalize", "channels", "resize", "top")
+LOAD_OPTIONS = ("device", "device_options", "threads", "task", "labels", "normalize", "channels", "resize", "top")
 """What `run` passes on to `load`."""
 
 ProblemHandler = Callable[[Problem], None]
@@ -39,7 +43,8 @@ def run(
 ) -> Generator[Result, None, None]:
     """Run a model on every sample of a source.
 
-    The next samples of a folder or video are decoded in a thread meanwhile, which ends with the iteration.
+    The next samples of a folder or video are decoded in a thread meanwhile, which ends with the iteration. Where
+    several chips share the work there is a thread for each, and the results keep the order of their samples.
 
     Args:
         model: A model, or the path of one.
@@ -98,12 +103,37 @@ def _warn(problem: Problem) -> None:
 
 
 def _results(model: Model, source: Source, on_problem: ProblemHandler) -> Generator[Result, None, None]:
-    with _reading(source) as samples:
-        for item in samples:
+    with _reading(source) as samples, closing(_inferred(model, samples)) as results:
+        for item in results:
             if isinstance(item, Problem):
                 on_problem(item)
                 continue
-            yield _result(model, item)
+            yield item
+
+
+def _inferred(model: Model, samples: Iterator[Sample | Problem]) -> Generator[Result | Problem, None, None]:
+    """The results in the order of their samples, also where several chips work on the next ones meanwhile."""
+    if model.parallel == 1:
+        for item in samples:
+            yield item if isinstance(item, Problem) else _result(model, item)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # 8 ms, for several chips only
+
+    waiting: deque[Future[Result] | Problem] = deque()
+    with ThreadPoolExecutor(model.parallel, thread_name_prefix="edgekit chip") as pool:
+        try:
+            for item in samples:
+                waiting.append(item if isinstance(item, Problem) else pool.submit(_result, model, item))
+                if len(waiting) > model.parallel:
+                    yield _done(waiting.popleft())
+            while waiting:
+                yield _done(waiting.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _done(item: Future[Result] | Problem) -> Result | Problem:
+    return item if isinstance(item, Problem) else item.result()
 
 
 def _result(model: Model, sample: Sample) -> Result:

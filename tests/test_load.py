@@ -57,25 +57,6 @@ def test_the_cpu_needs_no_look_at_what_is_registered(numbers: Path, monkeypatch:
     assert edgekit.load(numbers).device == edgekit.load(numbers, device="cpu").device == "cpu"
 
 
-def test_a_registered_device_is_asked_for_its_delegate(numbers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    class Point:
-        name = "mine"
-
-        def load(self) -> Callable[[str], Any]:
-            return self.open
-
-        def open(self, spec: str) -> Any:
-            asked.append(spec)
-            raise DeviceError("mine is not attached")
-
-    monkeypatch.setattr(plugins, "registered", lambda group: {"mine": Point()})
-    with pytest.raises(DeviceError, match="not attached"):
-        edgekit.load(numbers, device="mine:usb:0")
-    assert asked == ["usb:0"]
-
-
 def test_edge_tpu_files_and_devices_have_to_go_together(numbers: Path, build: Build) -> None:
     with pytest.raises(UsageError, match="not compiled for the Edge TPU"):
         edgekit.load(numbers, device="coral")

@@ -6,7 +6,6 @@ TensorFlow is loaded by a child process and by nothing else here; a model in mem
 from __future__ import annotations
 
 import dataclasses
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,15 +15,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edgekit.errors import ConversionError, EdgeKitError, UsageError
+from edgekit.errors import UsageError
 from edgekit_converters import process
 from edgekit_converters.atomic import check_writable, protect, write_atomically
 from edgekit_converters.calibration import check_calibration
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.keras_files import examine, require_tensorflow
 from edgekit_converters.memory_calibration import save_given
+from edgekit_converters.memory_models import hand_over
 from edgekit_converters.options import check_options
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
+from edgekit_converters.shapes import Given
 
 __all__ = ["Agreement", "Conversion", "Progress", "TensorSummary", "convert"]
 
@@ -47,6 +48,11 @@ def convert(
     channels: str | None = None,
     resize: str | None = None,
     description: str = "",
+    runtime: str | None = None,
+    keep: Sequence[str] = (),
+    allow_float: bool = False,
+    input_shape: Given | None = None,
+    custom_objects: str | Sequence[str] = (),
     progress: OnProgress | None = None,
     debug: bool = False,
 ) -> Conversion:
@@ -55,13 +61,14 @@ def convert(
     The conversion runs in a child process. The same input gives the same bytes.
 
     Args:
-        model: Path of a `.keras` or `.h5` file or of a SavedModel folder; or a Sequential or functional Keras
-            model in memory. A SavedModel is a program: convert those that you trust.
+        model: Path of a `.keras` or `.h5` file or of a SavedModel folder; or a Keras model in memory. A SavedModel
+            is a program: convert those that you trust.
         output: The `.tflite` file to write; by default the model's name in the current folder. It is written
             whole or not at all.
-        precision: `int8` (weights and activations, needs calibration data), `float16`, `dynamic` (int8 weights,
-            float activations) or `float32`.
-        io: Type of the input and output tensors of an int8 model: `int8` (default), `uint8` or `float32`.
+        precision: `int8` (weights and activations, needs calibration data), `int16x8` (the same with activations of
+            16 bits), `float16`, `dynamic` (int8 weights, float activations) or `float32`.
+        io: Type of the input and output tensors: of an int8 model `int8` (default), `uint8` or `float32`, of an
+            int16x8 one `int16` (default) or `float32`.
         calibration: What the model will see on the device: a folder of pictures (subfolders too), an `.npz`,
             `.npy` or `.csv` file; or an array of samples, a dict of such arrays by input name, or an iterable of
             samples or batches. uint8 values are pixels, which get the preprocessing; floats are taken as they are.
@@ -73,6 +80,14 @@ def convert(
         channels: Order of colours that the model was trained on, `rgb` (default) or `bgr`.
         resize: How the device brings pictures to the model's size: `stretch` (default), `letterbox` or `crop`.
         description: A sentence for the file's metadata.
+        runtime: The interpreter that will load the file: `litert`, `tflite-2.14`, `tflite-2.8`, `tflite-2.7`, or
+            `edgetpu` for the Edge TPU's compiler; by default the target's. A file that it cannot load is refused.
+        keep: Names of rewritten forms (`edgekit_converters.cures.CURES`) that are not wanted.
+        allow_float: Take a model of which a part stays float, where all of it was to be quantized.
+        input_shape: Sizes of inputs that the model leaves open, the batch left out: `(224, 224, 3)`, a dict of such
+            tuples by input name, or text, `"224,224,3"` or `"image=224,224,3"`. What a subclassed model takes, too.
+        custom_objects: Classes and functions of your own that a model file names, as `"module:Name"`,
+            `"folder/file.py:Name"`, or the module alone for all in it. The module is imported in the child process.
         progress: Called now and then with what is being done.
         debug: Let the converter's own log through to standard error.
 
@@ -98,12 +113,13 @@ def convert(
     require_tensorflow()
     options = check_options(
         precision=precision, io=io, target=target, samples=samples, task=task, labels=labels, normalize=normalize,
-        channels=channels, resize=resize, description=description,
+        channels=channels, resize=resize, description=description, runtime=runtime, keep=keep,
+        allow_float=allow_float, input_shape=input_shape, custom_objects=custom_objects,
     )
     source = examine(Path(fspath(model))) if isinstance(model, (str, PathLike)) else None
     if options.calibrated and calibration is None:
         raise UsageError(
-            "int8 needs calibration data: samples that show which values the model meets",
+            f"{precision} needs calibration data: samples that show which values the model meets",
             hint="Give a folder of pictures, an .npz or a .csv as calibration (50 to 200 samples), or choose "
             "precision 'dynamic' or 'float16', which need none.",
         )
@@ -114,14 +130,17 @@ def convert(
     with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
         folder = Path(name)
         data, data_name = _calibration_path(calibration, samples, folder)
-        frozen_source, rewrites = (source, ()) if source else _frozen(model, folder)
+        handed = None if source else hand_over(model, folder / "model", options, data)
         model_name = source.path.name if source else str(model.name)
         job = process.Job(
-            source=frozen_source, name=model_name,
+            source=source or folder / "model", name=model_name,
             provenance={"name": model_name, **({"sha256": source.sha256} if source else {})},
-            calibration=data, calibration_name=data_name, options=options, folder=folder, rewrites=rewrites,
+            calibration=data, calibration_name=data_name, options=options, folder=folder,
+            rewrites=handed.rewrites if handed else (),
         )
-        conversion = process.run(job, progress or (lambda _: None), debug=debug)
+        conversion = process.run(
+            job, progress or (lambda _: None), debug=debug, save_layers=handed.save_layers if handed else None
+        )
         write_atomically(path, (folder / process.MODEL).read_bytes())
     return dataclasses.replace(conversion, path=path, seconds=time.monotonic() - started)
 
@@ -136,26 +155,3 @@ def _calibration_path(calibration: Any, samples: int, folder: Path) -> tuple[Pat
     path = folder / "calibration.npz"
     save_given(calibration, samples, path)
     return path, "samples from Python"
-
-
-def _frozen(model: Any, folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """A model in memory as a SavedModel, and what was rewritten: the child need not know the user's own classes."""
-    keras = sys.modules.get("keras")
-    if keras is None or not isinstance(model, keras.Model):
-        raise UsageError(f"model cannot be {type(model).__name__}", hint="Give a path or a Keras 3 model.")
-    if keras.config.backend() != "tensorflow":
-        raise UsageError(
-            f"a model in memory has to live in Keras's TensorFlow backend, not in {keras.config.backend()}",
-            hint="Save it, model.save('model.keras'), and convert the file.",
-        )
-    from edgekit_converters.freezing import freeze_keras, save_frozen
-
-    path = folder / "model"
-    try:
-        frozen = freeze_keras(model)
-        save_frozen(frozen, path)
-    except EdgeKitError:
-        raise
-    except Exception as error:  # whatever the model's own layers raise
-        raise ConversionError(f"model '{model.name}' cannot be traced: {type(error).__name__}: {error}") from error
-    return path, frozen.rewrites

@@ -15,9 +15,11 @@ from edgekit.cli.terminal import LiveLine
 from edgekit.inputs import is_picture_shape
 from edgekit.normalization import FORMS
 from edgekit_converters import DEFAULT_SAMPLES, convert
+from edgekit_converters.cures import CURES
 from edgekit_converters.events import Progress
 from edgekit_converters.options import IO_TYPES, ORDERS, PRECISIONS, RESIZE_RULES, TASKS
 from edgekit_converters.outcome import Conversion
+from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS
 
 KILO = 1000
@@ -42,11 +44,25 @@ KILO = 1000
 @click.option("--samples", type=click.IntRange(min=1), default=DEFAULT_SAMPLES, show_default=True,
               help="Calibration samples used at most, evenly spread over the data.")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="int8", show_default=True,
-              help="What is quantized: weights and activations (int8), weights (dynamic), or nothing.")
+              help="What is quantized: weights and activations (int8; int16x8 has activations of 16 bits), weights "
+                   "(dynamic), or nothing.")
 @click.option("--io", type=click.Choice(IO_TYPES), default=None,
-              help="Type of input and output tensors.  [default: int8 for an int8 model, else float32]")
+              help="Type of input and output tensors.  [default: int8 for int8, int16 for int16x8, else float32]")
 @click.option("--target", type=click.Choice(sorted(TARGETS)), default="cpu", show_default=True,
               help="What the file will run on.")
+@click.option("--runtime", type=click.Choice(list(RUNTIMES)), default=None,
+              help="The interpreter that will load the file; one that is too old for an operation is refused.  "
+                   "[default: litert, or what the target takes]")
+@click.option("--keep", type=click.Choice(list(CURES)), multiple=True, metavar="FORM",
+              help="Keep Keras's own form of something that would be rewritten. May be given several times: "
+                   f"{', '.join(CURES)}.")
+@click.option("--allow-float", is_flag=True,
+              help="Take a model of which a part stays float, where all of it was to be quantized.")
+@click.option("--input-shape", multiple=True, metavar="[NAME=]H,W,C",
+              help="Size of an input that the model leaves open, without the batch. May be given once an input.")
+@click.option("--custom-objects", multiple=True, metavar="MODULE[:NAME]",
+              help="A class of your own that the model file names: module:Name, folder/file.py:Name, or a module "
+                   "alone for all in it. Imported as code. May be given several times.")
 @click.option("--labels", type=click.Path(path_type=Path), metavar="FILE",
               help="Class names, one a line, to carry in the file.")
 @click.option("--task", type=click.Choice(TASKS), default=None,
@@ -105,7 +121,7 @@ def describe(conversion: Conversion) -> str:
         lines.append(f"  calibration  {about['samples']} samples of {about['source']}")
     if conversion.agreement:
         lines.append(f"  accuracy     {_agreement(conversion)}")
-    lines += [f"  rewritten    {rewrite}" for rewrite in conversion.rewrites]
+    lines += [f"  rewritten    {sentence} ({name})" for name, sentence in conversion.rewrites.items()]
     return "\n".join([*lines, f"Next: {own_command()} {_next(conversion)}"])
 
 

@@ -6,26 +6,25 @@ at batch 1 removes them and takes a fraction of the time of `TFLiteConverter.fro
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from edgekit.errors import ConversionError, ModelFileError
-from edgekit_converters.rewriting import convertible_layers
-from edgekit_converters.specs import InputSpec, tidy
+from edgekit.errors import ConversionError, EdgeKitError, ModelFileError
+from edgekit_converters.forms import convertible_layers
+from edgekit_converters.holding import check_same, random_sample
+from edgekit_converters.naming import names_of, output_leaves, valid_names
+from edgekit_converters.places import Place
+from edgekit_converters.recording import Call, operations_by_place, recorded_calls
+from edgekit_converters.shapes import GivenShape
+from edgekit_converters.signatures import Signature, signature_of
+from edgekit_converters.specs import InputSpec
 
-_SCOPE = re.compile(r"[A-Za-z0-9.][\w.\\/>-]*")
-TOLERANCE = 1e-4
-"""Largest difference of a rewritten layer's float results, as a share of the largest result."""
-# Names that Keras counts up over a process, and which would differ from one conversion to the next.
-_AUTOMATIC = re.compile(r"(keras_tensor|input_layer|input)(_\d+)*")
+LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,11 @@ class Frozen:
     trackable: Any
     inputs: tuple[InputSpec, ...]
     rewrites: tuple[str, ...] = ()
-    """What was put into another form on the way, a sentence each."""
+    """Names of the cures (`edgekit_converters.cures`) that were used on the way."""
+    calls: tuple[Call, ...] = ()
+    """The calls of Keras layers, in order; none where the model is no Keras model any more."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """The layer of each operation that is known to come from one, by the operation's name."""
 
     def __call__(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """Float outputs by name, NumPy arrays, for inputs by name."""
@@ -44,40 +47,55 @@ class Frozen:
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-def freeze_keras(model: Any) -> Frozen:
+def freeze_keras(
+    model: Any, cures: Set[str], given: Sequence[GivenShape] = (),
+    sample_shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> Frozen:
     """Trace a built Keras model at batch 1, in inference mode.
 
+    Args:
+        model: The model.
+        cures: Names of the other forms (`edgekit_converters.cures`) that its layers may be given.
+        given: Sizes of inputs that the user fixes.
+        sample_shapes: Shapes of one calibration sample by input name: what a subclassed model takes, where nothing
+            else says it.
+
     Raises:
-        ConversionError: the model was never built, has an input dimension besides the batch that is not fixed, or a
-            layer that was rewritten computes something else.
+        UsageError: a given size does not fit.
+        ConversionError: the model was never built, has an input dimension besides the batch that is not fixed, takes
+            text, cannot be traced, or a layer that was rewritten computes something else.
         ModelFileError: its weights hold NaN or infinity.
     """
-    if not getattr(model, "inputs", None):
-        raise ConversionError(
-            f"model '{model.name}' has no fixed inputs: it is subclassed, or was never built",
-            hint="Build it as keras.Sequential or keras.Model(inputs, outputs), or call it once on data and export it "
-            "as a SavedModel: model.export('folder').",
-        )
+    signature = signature_of(model, given, sample_shapes or {})
+    check_types(model.name, signature.specs)
     _refuse_what_cannot_be(model)
-    # A Sequential model that was loaded has inputs and outputs, but neither `input` nor `output`.
-    sequential = isinstance(model, keras.Sequential)
-    struct, outputs_struct = (model.inputs[0], model.outputs[0]) if sequential else (model.input, model.output)
-    names = _names(struct, _input_leaves(model))
-    specs = _specs(zip(names, ((i.shape, i.dtype) for i in model.inputs), strict=True))
-    output_names = _names(outputs_struct, _output_leaves(model))
 
     def call(*tensors: Any) -> dict[str, Any]:
-        outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(struct, list(tensors)), training=False))
-        return dict(zip(output_names, outputs, strict=True))
+        return _named(model, model(signature.pack(tensors), training=False))
 
-    # The converter cannot track a Keras 3 model (READ_VARIABLE fails); it can track the variables' values.
     module = tf.Module()
-    module.variables_of_model = [variable.value for variable in model.variables]
-    with valid_scopes(model), convertible_layers() as rewrites:
-        frozen = Frozen(_trace(call, specs), module, specs, tuple(dict.fromkeys(rewrites)))
+    with recorded_calls(model, keras.layers.Layer, keras.Model) as calls, valid_names(model) as variables:
+        # The converter cannot track a Keras 3 model (READ_VARIABLE fails); it can track the variables' values.
+        module.variables_of_model = variables
+        with convertible_layers(cures) as rewrites:
+            function = trace_model(model.name, call, signature.specs)
+    frozen = Frozen(
+        function, module, signature.specs, tuple(dict.fromkeys(rewrites)), tuple(calls), operations_by_place(calls)
+    )
     if rewrites:
-        _hold_against(frozen, model, struct, output_names)
+        _hold_against(frozen, model, signature)
     return frozen
+
+
+def _named(model: Any, outputs: Any) -> dict[str, Any]:
+    """Output tensors by name; a model that was built by calling it gives the structure that it gives."""
+    tensors = keras.tree.flatten(outputs)
+    if getattr(model, "outputs", None):
+        # A Sequential model that was loaded has outputs, but no `output`.
+        struct, leaves = model.outputs[0] if isinstance(model, keras.Sequential) else model.output, output_leaves(model)
+    else:
+        struct, leaves = outputs, ["output"] if len(tensors) == 1 else [f"output_{i}" for i in range(len(tensors))]
+    return dict(zip(names_of(struct, leaves), tensors, strict=True))
 
 
 def _refuse_what_cannot_be(model: Any) -> None:
@@ -87,130 +105,81 @@ def _refuse_what_cannot_be(model: Any) -> None:
             f"model '{model.name}' keeps state from call to call in layer '{stateful[0]}', which EdgeKit cannot yet",
             hint="Build it with stateful=False and give the whole window at once.",
         )
-    for variable in model.variables:
-        values = np.asarray(variable.value)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ModelFileError(
-                f"the weights '{variable.path}' of model '{model.name}' hold NaN or infinity",
-                hint="Train it again: training has diverged.",
-            )
-        if not _SCOPE.fullmatch(variable.path):
-            raise ConversionError(
-                f"TensorFlow cannot take the name of the weights '{variable.path}' of model '{model.name}'",
-                hint="Name layers and models with letters, digits, '_', '.', '/' and '-' alone.",
-            )
+    check_finite(model.name, ((variable.path, variable.value) for variable in model.variables))
 
 
-@contextmanager
-def valid_scopes(model: Any) -> Iterator[None]:
-    """Within it, layers go by names that TensorFlow takes for a scope; Keras itself allows more."""
-    layers = [model, *model._flatten_layers(include_self=False)]
-    odd = [(layer, layer.name) for layer in layers if not _SCOPE.fullmatch(layer.name)]
-    for layer, name in odd:
-        layer.name = f"layer_{tidy(name)}"
-    try:
-        yield
-    finally:
-        for layer, name in odd:
-            layer.name = name
-
-
-def _hold_against(frozen: Frozen, model: Any, struct: Any, output_names: Sequence[str]) -> None:
-    """Refuse rewritten layers whose float results are not those of the model itself."""
-    random = np.random.default_rng(0)
-    sample = {s.name: random.uniform(0, 1, s.shape).astype(s.dtype) for s in frozen.inputs}
-    inputs = keras.tree.pack_sequence_as(struct, [tf.constant(sample[s.name]) for s in frozen.inputs])
-    own = dict(zip(output_names, keras.tree.flatten(model(inputs, training=False)), strict=True))
-    for name, values in frozen(sample).items():
-        expected = np.asarray(own[name])
-        if np.abs(values - expected).max() > TOLERANCE * max(1.0, float(np.abs(expected).max())):
-            raise ConversionError(
-                f"the rewritten form of a layer changes the output '{name}' of model '{model.name}'",
-                hint=f"Rewritten: {'; '.join(frozen.rewrites)}. Please report the model.",
-            )
-
-
-def freeze_saved_model(folder: Path) -> Frozen:
-    """Trace a SavedModel's serving signature at batch 1.
+def check_finite(name: str, weights: Iterable[tuple[str, Any]]) -> None:
+    """See that all weights, given by path, are numbers.
 
     Raises:
-        ConversionError: the folder cannot be read, has no signature to serve, or an input that is not fixed.
+        ModelFileError: some are NaN or infinite.
+    """
+    for path, variable in weights:
+        values = np.asarray(variable)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ModelFileError(
+                f"the weights '{path}' of model '{name}' hold NaN or infinity",
+                hint="Train it again: training has diverged.",
+            )
+
+
+def check_types(name: str, specs: Sequence[InputSpec]) -> None:
+    """See that the inputs are numbers.
+
+    Raises:
+        ConversionError: one takes text or complex numbers.
+    """
+    for spec in specs:
+        if spec.dtype == "string":
+            raise ConversionError(
+                f"input '{spec.name}' of model '{name}' takes text, which a device cannot process in the model",
+                hint="Leave out the layers that split text and look words up (TextVectorization, StringLookup), and "
+                "feed the model the numbers that they give.",
+            )
+        if spec.dtype.startswith("complex"):
+            raise ConversionError(
+                f"input '{spec.name}' of model '{name}' takes complex numbers, which EdgeKit cannot feed",
+                hint="Give real and imaginary part as two float32 inputs.",
+            )
+
+
+def _hold_against(frozen: Frozen, model: Any, signature: Signature) -> None:
+    """Refuse rewritten layers whose float results are not those of the model itself."""
+    sample = random_sample(frozen.inputs)
+    inputs = signature.pack([tf.constant(sample[s.name]) for s in frozen.inputs])
+    own = _named(model, model(inputs, training=False))
+    for name, values in frozen(sample).items():
+        check_same(name, values, np.asarray(own[name]), frozen.rewrites)
+
+
+def trace_model(name: str, call: Callable[..., dict[str, Any]], specs: Sequence[InputSpec]) -> Any:
+    """`trace`, with what the model's own layers raise in words.
+
+    Raises:
+        ConversionError: the model cannot be called on such inputs.
     """
     try:
-        loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ConversionError(f"TensorFlow cannot load the SavedModel {folder}: {first}") from error
-    signature = _serving_signature(folder, loaded)
-    arguments = signature.structured_input_signature[1]
-    names = sorted(arguments)
-    specs = _specs((name, (arguments[name].shape, arguments[name].dtype.name)) for name in names)
-
-    def call(*tensors: Any) -> dict[str, Any]:
-        outputs: dict[str, Any] = signature(**dict(zip(names, tensors, strict=True)))
-        return outputs
-
-    return Frozen(_trace(call, specs), loaded, specs)
-
-
-def save_frozen(frozen: Frozen, folder: Path) -> None:
-    """Write a SavedModel that `freeze_saved_model` reads: the way of a model in memory to the child process."""
-    module = frozen.trackable
-    module.serve = frozen.function
-    tf.saved_model.save(module, str(folder), signatures=frozen.function)
-
-
-def _serving_signature(folder: Path, loaded: Any) -> Any:
-    signatures = getattr(loaded, "signatures", {})
-    for name in ("serving_default", "serve", *signatures):
-        if name in signatures:
-            return signatures[name]
-    raise ConversionError(
-        f"the SavedModel {folder} has no signature to serve", hint="Export it with model.export('folder')."
-    )
-
-
-def _names(struct: Any, leaves: Sequence[str]) -> list[str]:
-    """Names of a structure's tensors in the order in which Keras flattens it (keys of a dict are sorted).
-
-    Keys as the user wrote them; a tensor that is in no dict has its name in `leaves`.
-    """
-    keys = ["_".join(key for key in path if isinstance(key, str)) for path, _ in keras.tree.flatten_with_path(struct)]
-    return [tidy(key or leaf) for key, leaf in zip(keys, leaves, strict=True)]
-
-
-def _input_leaves(model: Any) -> list[str]:
-    """Names of keras.Input as the user gave them; else `input`, `input_2`, …"""
-    layers = [layer.name for layer in getattr(model, "layers", []) if type(layer).__name__ == "InputLayer"]
-    names = [tensor.name for tensor in model.inputs]
-    if len(layers) == len(names):
-        names = [layer if _AUTOMATIC.fullmatch(name) else name for layer, name in zip(layers, names, strict=True)]
-    return [
-        ("input" if not position else f"input_{position + 1}") if _AUTOMATIC.fullmatch(name) else name
-        for position, name in enumerate(names)
-    ]
-
-
-def _output_leaves(model: Any) -> list[str]:
-    if len(model.outputs) == 1:
-        return ["output"]
-    return list(getattr(model, "output_names", [f"output_{i}" for i in range(len(model.outputs))]))
-
-
-def _specs(inputs: Any) -> tuple[InputSpec, ...]:
-    return tuple(InputSpec(name, _fixed(name, tuple(shape)), dtype) for name, (shape, dtype) in inputs)
-
-
-def _fixed(name: str, shape: Sequence[int | None]) -> tuple[int, ...]:
-    if None in shape[1:]:
+        return trace(call, specs)
+    except EdgeKitError:
+        raise
+    except Exception as error:  # whatever the model's own layers raise
+        taken = ", ".join(f"{spec.name} {spec.shape}" for spec in specs)
         raise ConversionError(
-            f"input '{name}' has the shape {tuple(shape)}, in which None is not fixed",
-            hint="Build the model with a full keras.Input shape, such as (224, 224, 3), load the weights, and save it "
-            "again.",
-        )
-    return (1, *(int(size) for size in shape[1:] if size is not None))
+            f"model '{name}' cannot be called on {taken}: {reason_of(error)}",
+            hint="Give the sizes that it was trained with, --input-shape [NAME=]H,W,C; or, where its layers need "
+            "more than that, export it from Python: model.export('folder').",
+        ) from error
 
 
-def _trace(call: Callable[..., dict[str, Any]], specs: Sequence[InputSpec]) -> Any:
+def trace(call: Callable[..., dict[str, Any]], specs: Sequence[InputSpec]) -> Any:
+    """The concrete function of a call for these inputs."""
     signature = [tf.TensorSpec(spec.shape, spec.dtype, name=spec.name) for spec in specs]
     return tf.function(call, input_signature=signature, autograph=False).get_concrete_function()
+
+
+def reason_of(error: Exception) -> str:
+    """The line of an error that says something: Keras announces some with a line that ends in a colon or a stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if not line.endswith(":") and "Exception encountered" not in line), "")
+    plain = told.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    return plain[:LONGEST_REASON].rstrip(".") or type(error).__name__

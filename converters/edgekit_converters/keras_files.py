@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import MissingDependencyError, MissingFileError, ModelFileError
+from edgekit_converters.foreign_code import refuse_code
 
 Kind = Literal["keras", "h5", "savedmodel"]
 
@@ -43,10 +44,11 @@ def require_tensorflow() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer as the file's configuration names it."""
+    """A layer as the file's configuration names it; `module` is what its class was defined in, where that is said."""
 
     name: str
     kind: str
+    module: str = ""
 
     def __str__(self) -> str:
         return f"'{self.name}' ({self.kind})"
@@ -62,6 +64,7 @@ class KerasFile:
         sha256: Of the file, or of a SavedModel's files in order of their names.
         size: In bytes.
         layers: Its layers, nested ones too; empty for a SavedModel, which does not say.
+        version: Of the Keras that wrote it; empty where the file does not say.
     """
 
     path: Path
@@ -69,6 +72,12 @@ class KerasFile:
     sha256: str
     size: int
     layers: tuple[Layer, ...]
+    version: str = ""
+
+    @property
+    def is_keras2(self) -> bool:
+        """Whether Keras 2 wrote it, or 1; the oldest files do not say."""
+        return self.kind != "savedmodel" and self.version.partition(".")[0] in ("", "1", "2")
 
     @property
     def recurrent(self) -> tuple[Layer, ...]:
@@ -90,14 +99,52 @@ def examine(path: Path) -> KerasFile:
         kind = _kind(path)
     except OSError as error:
         raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
-    config = {"keras": _archive_config, "h5": _hdf5_config, "savedmodel": _no_config}[kind](path)
+    config = read_config(path, kind)
     try:
         layers = tuple(_layers(config))
+        refuse_code(path, config)
     except RecursionError as error:
         raise ModelFileError(f"{path} is damaged: its configuration is nested without end", hint=_COPY) from error
-    _refuse_code(path, layers)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    return KerasFile(path, kind, _digest(path, files), sum(p.stat().st_size for p in files), layers)
+    size = sum(p.stat().st_size for p in files)
+    return KerasFile(path, kind, _digest(path, files), size, layers, _version(path, kind))
+
+
+def read_config(path: Path, kind: Kind) -> Any:
+    """The configuration of a model as JSON values; None for a SavedModel.
+
+    Raises:
+        ModelFileError: the file is damaged, or holds no model.
+        MissingDependencyError: h5py is needed and not installed.
+    """
+    return {"keras": _archive_config, "h5": _hdf5_config, "savedmodel": _no_config}[kind](path)
+
+
+def linked(file: KerasFile, folder: Path, name: str) -> Path:
+    """A link to the file in `folder`, with the suffix that Keras goes by."""
+    link = folder / f"{name}.{file.kind}"
+    link.symlink_to(file.path.resolve())
+    return link
+
+
+def _version(path: Path, kind: Kind) -> str:
+    """Which Keras wrote the file; empty where it does not say. The file was read before."""
+    if kind == "keras":
+        with zipfile.ZipFile(path) as archive:
+            if "metadata.json" not in archive.namelist():
+                return ""
+            try:
+                said = json.loads(archive.read("metadata.json")).get("keras_version")
+            except (ValueError, AttributeError):
+                return ""
+    elif kind == "h5":
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            said = file.attrs.get("keras_version")
+    else:
+        said = None
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said or "")
 
 
 def _kind(path: Path) -> Kind:
@@ -195,20 +242,9 @@ def _layers(config: Any) -> Iterator[Layer]:
     elif isinstance(config, dict):
         kind, inner = config.get("class_name"), config.get("config")
         if isinstance(kind, str) and isinstance(inner, dict) and isinstance(inner.get("name"), str):
-            yield Layer(inner["name"], kind)
+            yield Layer(inner["name"], kind, str(config.get("module") or ""))
         for value in config.values():
             yield from _layers(value)
-
-
-def _refuse_code(path: Path, layers: tuple[Layer, ...]) -> None:
-    """A Lambda layer is Python code inside a data file: never run it."""
-    found = [str(layer) for layer in layers if layer.kind == "Lambda"]
-    if found:
-        raise ModelFileError(
-            f"{path} holds Python code in a Lambda layer, which EdgeKit does not run: {', '.join(found)}",
-            hint="Put a layer of keras.layers or a registered class in its place; or, where you trust the code, "
-            "build the model in Python and pass it in memory: edgekit.convert(model, ...).",
-        )
 
 
 def _digest(root: Path, files: list[Path]) -> str:

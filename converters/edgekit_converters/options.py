@@ -13,6 +13,10 @@ from edgekit.labels import read_labels
 from edgekit.metadata import Normalization
 from edgekit.metadata.types import ColourOrder, ResizeRule
 from edgekit.normalization import parse_normalization
+from edgekit_converters.cures import CURES, chosen
+from edgekit_converters.custom_objects import check_custom_objects
+from edgekit_converters.shapes import Given, GivenShape, parse_shapes
+from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS, Io, Precision
 
 Task = Literal["classification", "values"]
@@ -22,6 +26,8 @@ IO_TYPES: tuple[str, ...] = get_args(Io)
 TASKS: tuple[str, ...] = get_args(Task)
 ORDERS: tuple[str, ...] = get_args(ColourOrder)
 RESIZE_RULES: tuple[str, ...] = get_args(ResizeRule)
+QUANTIZED = {"int8": ("int8", "uint8", "float32"), "int16x8": ("int16", "float32")}
+"""Precisions that quantize activations, and what their inputs and outputs may be; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,26 @@ class Options:
     channels: ColourOrder | None
     resize: ResizeRule | None
     description: str
+    runtime: str
+    keep: tuple[str, ...]
+    allow_float: bool
+    input_shapes: tuple[GivenShape, ...] = ()
+    custom_objects: tuple[str, ...] = ()
 
     @property
     def calibrated(self) -> bool:
         """Whether activations are quantized, which takes calibration data."""
-        return self.precision == "int8"
+        return self.precision in QUANTIZED
+
+    @property
+    def per_channel_dense(self) -> bool:
+        """Whether Dense layers may have one scale a channel."""
+        return RUNTIMES[self.runtime].per_channel_dense
+
+    @property
+    def cures(self) -> frozenset[str]:
+        """Names of the other forms that layers and operations may be given."""
+        return chosen(self.keep, per_channel_dense=self.per_channel_dense)
 
 
 def choose_io(precision: str, io: str | None) -> str:
@@ -51,13 +72,13 @@ def choose_io(precision: str, io: str | None) -> str:
     Raises:
         UsageError: integer tensors asked of a model that keeps its activations in float.
     """
+    possible = QUANTIZED.get(precision, ("float32",))
     if io is None:
-        return "int8" if precision == "int8" else "float32"
-    one_of("io", io, IO_TYPES)
-    if precision != "int8" and io != "float32":
+        return possible[0]
+    if one_of("io", io, IO_TYPES) not in possible:
         raise UsageError(
-            f"io '{io}' goes with precision 'int8' only: a {precision} model takes and gives float32",
-            hint="Leave io out, or choose precision 'int8'.",
+            f"io '{io}' does not go with precision '{precision}', which takes and gives {' or '.join(possible)}",
+            hint="Leave io out, or choose another precision.",
         )
     return io
 
@@ -78,6 +99,20 @@ def check_target(target: str, precision: str, io: str) -> None:
         raise UsageError(f"target '{target}' does not take io '{io}'", hint=f"It takes: {', '.join(profile.io)}.")
 
 
+def choose_runtime(runtime: str | None, target: str) -> str:
+    """The interpreter that the file has to suit: as asked, else the target's.
+
+    Raises:
+        UsageError: there is no such runtime, or the target has one of its own.
+    """
+    own = TARGETS[target].runtime
+    if runtime is None:
+        return own
+    if one_of("runtime", runtime, tuple(RUNTIMES)) != own and target != "cpu":
+        raise UsageError(f"target '{target}' goes with runtime '{own}', not '{runtime}'", hint="Leave runtime out.")
+    return runtime
+
+
 def check_options(
     *,
     precision: str,
@@ -90,6 +125,11 @@ def check_options(
     channels: str | None,
     resize: str | None,
     description: str,
+    runtime: str | None,
+    keep: Sequence[str],
+    allow_float: bool,
+    input_shape: Given | None,
+    custom_objects: str | Sequence[str],
 ) -> Options:
     """The options of `edgekit.convert`, where they exist and go together; the labels file is read.
 
@@ -116,4 +156,9 @@ def check_options(
         channels=None if channels is None else cast(ColourOrder, one_of("channels", channels, ORDERS)),
         resize=None if resize is None else cast(ResizeRule, one_of("resize", resize, RESIZE_RULES)),
         description=description,
+        runtime=choose_runtime(runtime, target),
+        keep=tuple(one_of("keep", name, tuple(CURES)) for name in keep),
+        allow_float=allow_float,
+        input_shapes=parse_shapes(input_shape),
+        custom_objects=check_custom_objects(custom_objects),
     )

@@ -40,16 +40,18 @@ class Conversion:
     Attributes:
         path: The file that was written.
         size: Its size in bytes; `source_size` is that of what it was made from (0 for a model in memory).
-        precision: int8, float16, dynamic or float32.
+        precision: int8, int16x8, float16, dynamic or float32.
         target: What it was converted for.
+        runtime: The interpreter that it has to suit.
         task: What the runtime will make of its outputs.
         inputs: Input tensors in the order of the graph; `outputs` alike.
         operations: How often each operation occurs.
         labels: How many class names it carries.
         calibration: What the ranges were measured on; empty where nothing was.
         agreement: With the float model; None where there was no calibration data to compare on.
-        rewrites: Which layers were put into another form that computes the same, a sentence each.
+        rewrites: What was put into another form that computes the same: a sentence each, by the name for `keep`.
         warnings: What the user should know, a sentence each.
+        peak_memory: The most memory that the converter took, in bytes.
         seconds: How long it took.
     """
 
@@ -58,6 +60,7 @@ class Conversion:
     source_size: int
     precision: str
     target: str
+    runtime: str
     task: str
     inputs: tuple[TensorSummary, ...]
     outputs: tuple[TensorSummary, ...]
@@ -65,15 +68,16 @@ class Conversion:
     labels: int
     calibration: dict[str, Any]
     agreement: Agreement | None
-    rewrites: tuple[str, ...]
+    rewrites: dict[str, str]
     warnings: tuple[str, ...]
+    peak_memory: int
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
         """The same, ready for JSON. An infinite `sqnr_db` (nothing differs) becomes null."""
         facts = asdict(self)
         facts["path"] = str(self.path)
-        facts["warnings"], facts["rewrites"] = list(self.warnings), list(self.rewrites)
+        facts["warnings"] = list(self.warnings)
         facts["seconds"] = round(self.seconds, 2)
         if self.agreement is not None:
             facts["agreement"]["sqnr_db"] = (

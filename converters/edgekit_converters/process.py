@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import IO
 
@@ -25,6 +26,8 @@ from edgekit_converters.outcome import Conversion
 
 STDERR = 2
 JOB, RESULT, FAILURE, MODEL, LOG = "job.pickle", "result.pickle", "failure.pickle", "model.tflite", "log.txt"
+LAYERS, SUSPECT = "layers", "suspect.txt"
+SEARCH_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class Job:
         calibration_name: What the user called that data.
         options: The settings.
         folder: A folder of the job's own, for the files that pass between the processes.
-        rewrites: What was put into another form before the child came in.
+        rewrites: Names of the cures that were used before the child came in.
+        search: Look for the layer that cannot be converted, in place of converting.
     """
 
     source: KerasFile | Path
@@ -50,15 +54,20 @@ class Job:
     options: Options
     folder: Path
     rewrites: tuple[str, ...] = ()
+    search: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error of the child's, by the name of its class in `edgekit.errors`."""
+    """An error of the child's, by the name of its class in `edgekit.errors`.
+
+    `explained` is False where nothing is known of where in the model it came from.
+    """
 
     kind: str
     message: str
     hint: str
+    explained: bool = True
 
     def to_error(self) -> EdgeKitError:
         """The error itself."""
@@ -67,31 +76,82 @@ class Failure:
         return error
 
 
-def run(job: Job, report: OnProgress, *, debug: bool) -> Conversion:
+def run(
+    job: Job, report: OnProgress, *, debug: bool, save_layers: Callable[[Path], None] | None = None
+) -> Conversion:
     """Do the job in a child and return what it made; the model lies at `job.folder / MODEL`.
+
+    Args:
+        job: What to do.
+        report: Told of the progress.
+        debug: Let the child's log through to standard error.
+        save_layers: For a model in memory: writes its layers for the child that looks for the one that fails.
 
     Raises:
         EdgeKitError: whatever the child found wrong.
-        ConversionError: the child died.
+        ConversionError: the child died; the message names the layer where it can be found.
     """
-    (job.folder / JOB).write_bytes(pickle.dumps(job))
-    code = _follow(job.folder, report, debug)
-    if (job.folder / FAILURE).exists():
-        failure: Failure = pickle.loads((job.folder / FAILURE).read_bytes())
-        raise failure.to_error()
+    code, failure = _try(job, report, debug)
+    if failure is not None:
+        found = None if failure.explained else _search(job, report, debug, save_layers)
+        raise (found or failure).to_error()
     if code != 0 or not (job.folder / RESULT).exists():
-        raise _died(job, code)
+        # The kernel ends a process for want of memory: no layer's fault.
+        found = None if -code == signal.SIGKILL else _search(job, report, debug, save_layers)
+        raise _died(job, code, found)
     conversion: Conversion = pickle.loads((job.folder / RESULT).read_bytes())
     return conversion
 
 
-def _follow(folder: Path, report: OnProgress, debug: bool) -> int:
-    """Start the child, pass its progress on until it ends, and return its exit code."""
+def _try(job: Job, report: OnProgress, debug: bool, seconds: float | None = None) -> tuple[int, Failure | None]:
+    """Do the job in a child: its exit code, and what it found wrong."""
+    (job.folder / JOB).write_bytes(pickle.dumps(job))
+    (job.folder / FAILURE).unlink(missing_ok=True)
+    code = _follow(job.folder, report, debug, seconds)
+    if not (job.folder / FAILURE).exists():
+        return code, None
+    failure: Failure = pickle.loads((job.folder / FAILURE).read_bytes())
+    return code, failure
+
+
+def _search(
+    job: Job, report: OnProgress, debug: bool, save_layers: Callable[[Path], None] | None
+) -> Failure | None:
+    """What becomes of the layers when each is converted alone; None where all convert, or time is out."""
+    report(events.Progress("looking for the layer that fails"))
+    if save_layers is not None:
+        try:
+            save_layers(job.folder / LAYERS)
+        except Exception:  # the user's own layers and TensorFlow's ways to save them; the first failure is told
+            return None
+    with TemporaryDirectory(dir=job.folder) as name:  # apart from what the first child left
+        folder = Path(name)
+        if save_layers is not None:
+            (job.folder / LAYERS).rename(folder / LAYERS)
+        code, failure = _try(replace(job, folder=folder, search=True), report, debug, SEARCH_SECONDS)
+        if failure is not None and failure.explained:
+            return failure
+        suspect = folder / SUSPECT
+        if code >= 0 or -code == signal.SIGKILL or not suspect.exists():
+            return None
+        return Failure(
+            ConversionError.__name__, f"it is {suspect.read_text()}, which ends it on its own too",
+            "Put another layer in its place, or write it otherwise: a loop as a fixed number of steps."
+            + (" It may convert with --precision float16." if job.options.calibrated else ""),
+        )
+
+
+def _follow(folder: Path, report: OnProgress, debug: bool, seconds: float | None) -> int:
+    """Start the child, pass its progress on until it ends or time is out, and return its exit code."""
     reading, writing = os.pipe()
     with os.fdopen(reading, encoding="utf-8") as pipe, (folder / LOG).open("wb") as log, ExitStack() as stack:
         with _signals_deferred():  # a child that starts as the signal comes would outlive it
             child = _start(folder, writing, None if debug else log)
             stack.callback(_end, child)
+        if seconds is not None:
+            limit = threading.Timer(seconds, child.kill)
+            limit.start()
+            stack.callback(limit.cancel)
         os.close(writing)
         for line in pipe:
             report(events.parse(line))
@@ -143,8 +203,12 @@ def child_environment(*, debug: bool) -> dict[str, str]:
     return {**{k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}, **wanted}
 
 
-def _died(job: Job, code: int) -> ConversionError:
+def _died(job: Job, code: int, found: Failure | None) -> ConversionError:
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    if found is not None:
+        return ConversionError(
+            f"TensorFlow's converter {how} while converting {job.name}: {found.message}", hint=found.hint
+        )
     recurrent = job.source.recurrent if isinstance(job.source, KerasFile) else ()
     if recurrent:
         names = ", ".join(str(layer) for layer in recurrent)

@@ -1,8 +1,11 @@
-"""The frozen function as a TFLite flatbuffer, by TensorFlow's converter."""
+"""A float flatbuffer in integers: ranges measured on samples, then TensorFlow's quantizer, which edits the flatbuffer.
+
+TensorFlow's own `TFLiteConverter` does the same in one go. Apart, the float model is made once, and ranges and
+quantization cost milliseconds each.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,52 +13,50 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
+from tensorflow.lite.python.convert import mlir_quantize
+from tensorflow.lite.python.optimize import calibrator
+from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object, convert_object_to_bytearray
 
-from edgekit.errors import ConversionError
 from edgekit.tflite import parse_model
 from edgekit_converters.calibration import Calibration
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.freezing import Frozen
+from edgekit_converters.failing import explain
 from edgekit_converters.options import Options
-from edgekit_devices.targets import TARGETS
 
-_MISSING_OPERATION = re.compile(r"\btf\.([A-Z]\w+)")
 CELL_STATE_INPUT = 19
 FINEST_CELL_SCALE = 2.0**-15
-_IO_TYPES = {"int8": tf.int8, "uint8": tf.uint8, "float32": tf.float32}
+_TYPES = {"int8": tf.int8, "uint8": tf.uint8, "int16": tf.int16, "float32": tf.float32}
 
 
-def to_flatbuffer(
-    frozen: Frozen, options: Options, calibration: Calibration | None, report: OnProgress
-) -> bytes:
-    """Convert, and quantize as the options say.
+def to_integers(flatbuffer: bytes, options: Options, calibration: Calibration, report: OnProgress) -> bytes:
+    """Measure the range of every tensor and quantize the model by it.
+
+    Args:
+        flatbuffer: A float model.
+        options: Precision, and the type of inputs and outputs.
+        calibration: What the model is run on.
+        report: Told of the progress.
 
     Raises:
-        ConversionError: TFLite has no form for part of the model; the message names the operations.
+        ConversionError: TensorFlow's quantizer fails.
     """
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen.function], frozen.trackable)
-    _set_precision(converter, options)
-    if calibration is not None and options.calibrated:
-        converter.representative_dataset = lambda: _feed(calibration, report)
     try:
-        return _mend_cell_scales(converter.convert())
+        ready = calibrator.add_intermediate_tensors(flatbuffer)
+        ranges = calibrator.Calibrator(ready)
+        io = _TYPES[options.io]
+        if options.precision == "int16x8":
+            return bytes(ranges.calibrate_and_quantize(
+                lambda: _feed(calibration, report), io, io, allow_float=True, activations_type=tf.int16,
+                bias_type=tf.int64,
+            ))
+        measured = ranges.calibrate(lambda: _feed(calibration, report))
+        quantized = mlir_quantize(
+            measured, input_data_type=io, output_data_type=io,
+            disable_per_channel_for_dense_layers=not options.per_channel_dense,
+        )
     except Exception as error:  # TensorFlow raises its own, undocumented classes here
-        raise _cannot_convert(error) from error
-
-
-def _set_precision(converter: Any, options: Options) -> None:
-    if options.precision == "float32":
-        return
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if options.precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if options.precision == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = _IO_TYPES[options.io]
-    # A private name of TensorFlow's, and the only way to it: pinned by the dependency, held by a test.
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = not (
-        TARGETS[options.target].per_channel_dense
-    )
+        raise explain(error) from error
+    return _mend_cell_scales(_sharing_constants(quantized))
 
 
 def _feed(calibration: Calibration, report: OnProgress) -> Iterator[Mapping[str, NDArray[np.generic]]]:
@@ -66,6 +67,26 @@ def _feed(calibration: Calibration, report: OnProgress) -> Iterator[Mapping[str,
     report(Progress("quantizing"))
 
 
+def _sharing_constants(flatbuffer: bytes) -> bytes:
+    """Equal constants held once: an unrolled layer has its weights as often as it has steps."""
+    model = convert_bytearray_to_object(flatbuffer)
+    first: dict[bytes, int] = {}
+    places: dict[int, int] = {}
+    for index, buffer in enumerate(model.buffers):
+        values = b"" if buffer.data is None else bytes(buffer.data)
+        if values:
+            places[index] = first.setdefault(values, index)
+    if len(first) == len(places):
+        return flatbuffer
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.buffer = places.get(tensor.buffer, tensor.buffer)
+    for index, place in places.items():
+        if place != index:
+            model.buffers[index].data = None
+    return bytes(convert_object_to_bytearray(model))
+
+
 def _mend_cell_scales(flatbuffer: bytes) -> bytes:
     """Give the cell states of int8 LSTMs a scale of 2^-15 at least.
 
@@ -73,7 +94,7 @@ def _mend_cell_scales(flatbuffer: bytes) -> bytes:
     of 1 upwards and leaves its result unset below (lstm_eval.cc, `DISPATCH_TANH`): small states gave noise.
     """
     data = bytearray(flatbuffer)
-    graph = schema.Model.GetRootAs(data, 0).Subgraphs(0)
+    graph: Any = schema.Model.GetRootAs(data, 0).Subgraphs(0)
     model = parse_model(flatbuffer)
     for operator in model.main.operators:
         if operator.type == "UNIDIRECTIONAL_SEQUENCE_LSTM":
@@ -82,17 +103,3 @@ def _mend_cell_scales(flatbuffer: bytes) -> bytes:
                 scales = quantization.ScaleAsNumpy()  # a view into data
                 np.maximum(scales, np.float32(FINEST_CELL_SCALE), out=scales)
     return bytes(data)
-
-
-def _cannot_convert(error: Exception) -> ConversionError:
-    text = str(error)
-    operations = sorted(set(_MISSING_OPERATION.findall(text)) - {"Module"})
-    if operations:
-        return ConversionError(
-            f"TFLite has no operation for {', '.join(operations)}, which this model uses",
-            hint="Put other layers in their place. The converter's whole log is shown with --debug.",
-        )
-    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return ConversionError(
-        f"TensorFlow's converter failed: {first[:300]}", hint="Its whole log is shown with --debug."
-    )

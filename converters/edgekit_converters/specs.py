@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -17,4 +18,16 @@ class InputSpec:
 
 def tidy(name: str) -> str:
     """A name that TensorFlow takes for an argument; it would change other characters itself, in its own way."""
-    return re.sub(r"\W", "_", name)
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII).lstrip("_")
+    return plain if plain[:1].isalpha() else f"arg_{plain}"
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The same names, with a number behind those that came before."""
+    given: list[str] = []
+    for name in names:
+        number, free = 2, name
+        while free in given:
+            number, free = number + 1, f"{name}_{number}"
+        given.append(free)
+    return given

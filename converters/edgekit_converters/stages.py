@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 from collections import Counter
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,16 +12,33 @@ import tensorflow as tf
 
 from edgekit import metadata
 from edgekit._version import __version__
-from edgekit.tflite import ModelFile, read_model
-from edgekit_converters import checking, describing
+from edgekit.tflite import ModelFile, parse_model, read_model
+from edgekit_converters import checking, describing, surgery
 from edgekit_converters.calibration import Calibration, load_calibration
+from edgekit_converters.cures import CURES
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.freezing import Frozen, freeze_keras, freeze_saved_model
+from edgekit_converters.freezing import Frozen
 from edgekit_converters.keras_files import KerasFile
-from edgekit_converters.keras_loading import load_keras
+from edgekit_converters.loading import load
+from edgekit_converters.lowering import to_flatbuffer
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
 from edgekit_converters.process import MODEL, Job
-from edgekit_converters.quantizing import to_flatbuffer
+from edgekit_converters.quantizing import to_integers
+
+FLOAT_MODEL = "float.tflite"
+_KILOBYTE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """What the steps gave, for the summary."""
+
+    model: ModelFile
+    described: metadata.Metadata
+    calibration: Calibration | None
+    agreement: Agreement | None
+    cures: frozenset[str]
+    warnings: tuple[str, ...]
 
 
 def carry_out(job: Job, report: OnProgress) -> Conversion:
@@ -31,10 +48,11 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
         EdgeKitError: what is wrong with the model, the calibration data or the labels.
     """
     report(Progress(f"loading {job.name}"))
-    frozen = _freeze(job)
+    frozen = load(job)
     calibration = _calibrate(job, frozen, report)
     report(Progress("converting"))
-    flatbuffer = to_flatbuffer(frozen, job.options, calibration, report)
+    flatbuffer, cures = _to_flatbuffer(job, frozen, calibration, report)
+    warnings = checking.check_content(parse_model(flatbuffer), job.options)
     path = job.folder / MODEL
     path.write_bytes(flatbuffer)
     described = describing.describe(read_model(path), job, calibration, _versions())
@@ -44,15 +62,7 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     if calibration is not None:
         classifies = described.task == "classification"
         agreement = checking.compare(model, frozen, calibration, classifies, report)
-    return _summary(job, model, described, calibration, agreement, frozen.rewrites)
-
-
-def _freeze(job: Job) -> Frozen:
-    if isinstance(job.source, Path):
-        return replace(freeze_saved_model(job.source), rewrites=job.rewrites)
-    if job.source.kind == "savedmodel":
-        return freeze_saved_model(job.source.path)
-    return freeze_keras(load_keras(job.source, job.folder))
+    return _summary(job, _Finished(model, described, calibration, agreement, cures, tuple(warnings)))
 
 
 def _calibrate(job: Job, frozen: Frozen, report: OnProgress) -> Calibration | None:
@@ -61,29 +71,46 @@ def _calibrate(job: Job, frozen: Frozen, report: OnProgress) -> Calibration | No
     return load_calibration(job.calibration, job.calibration_name, frozen.inputs, job.options, report)
 
 
+def _to_flatbuffer(
+    job: Job, frozen: Frozen, calibration: Calibration | None, report: OnProgress
+) -> tuple[bytes, frozenset[str]]:
+    """The model in the precision asked for, and the names of all cures that were used."""
+    flatbuffer = to_flatbuffer(frozen, job.options)
+    if calibration is None or not job.options.calibrated:
+        return flatbuffer, frozenset(frozen.rewrites)
+    wanted = job.options.cures
+    rewritten, of_operations = surgery.with_int8_forms(flatbuffer, wanted)
+    if of_operations:
+        (job.folder / FLOAT_MODEL).write_bytes(rewritten)
+        checking.hold_against(read_model(job.folder / FLOAT_MODEL), frozen, calibration, of_operations)
+    quantized = to_integers(rewritten, job.options, calibration, report)
+    finished, of_integers = surgery.with_integer_elu(quantized, wanted)
+    return finished, of_operations | of_integers | set(frozen.rewrites)
+
+
 def _versions() -> dict[str, str]:
     return {"edgekit": __version__, "tensorflow": str(tf.__version__), "keras": str(keras.__version__)}
 
 
-def _summary(
-    job: Job, model: ModelFile, described: metadata.Metadata, calibration: Calibration | None,
-    agreement: Agreement | None, rewrites: tuple[str, ...],
-) -> Conversion:
+def _summary(job: Job, finished: _Finished) -> Conversion:
+    model, described = finished.model, finished.described
     return Conversion(
         path=job.folder / MODEL,
         size=model.size,
         source_size=job.source.size if isinstance(job.source, KerasFile) else 0,
         precision=job.options.precision,
         target=job.options.target,
+        runtime=job.options.runtime,
         task=described.task or "",
         inputs=_tensors(model.input_names, model.inputs),
         outputs=_tensors(model.output_names, model.outputs),
         operations=dict(Counter(operator.type for operator in model.main.operators)),
         labels=sum(len(output.labels) for output in described.outputs),
-        calibration=calibration.summary if calibration else {},
-        agreement=agreement,
-        rewrites=rewrites,
-        warnings=_warnings(job, model, described, calibration, agreement),
+        calibration=finished.calibration.summary if finished.calibration else {},
+        agreement=finished.agreement,
+        rewrites={name: CURES[name] for name in CURES if name in finished.cures},
+        warnings=(*finished.warnings, *_warnings(finished)),
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KILOBYTE,
         seconds=0.0,  # known to the parent alone
     )
 
@@ -92,15 +119,10 @@ def _tensors(names: Any, tensors: Any) -> tuple[TensorSummary, ...]:
     return tuple(TensorSummary(n, t.dtype, tuple(t.static_shape)) for n, t in zip(names, tensors, strict=True))
 
 
-def _warnings(
-    job: Job, model: ModelFile, described: metadata.Metadata, calibration: Calibration | None,
-    agreement: Agreement | None,
-) -> tuple[str, ...]:
-    found = list(calibration.warnings) if calibration else []
-    if job.options.precision == "int8":
-        found += checking.float_islands(model)
-    if agreement:
-        found += checking.disagreement(agreement)
-    if described.task == "classification" and model.final_activation(0) is None:
+def _warnings(finished: _Finished) -> tuple[str, ...]:
+    found = list(finished.calibration.warnings) if finished.calibration else []
+    if finished.agreement:
+        found += checking.disagreement(finished.agreement)
+    if finished.described.task == "classification" and finished.model.final_activation(0) is None:
         found.append("the last layer is no softmax: the scores of classes are what it gives, and no probabilities")
     return tuple(found)

@@ -16,6 +16,7 @@ from edgekit_converters.keras_files import INSTALL
 from edgekit_converters.process import FAILURE, JOB, RESULT, Failure, Job
 
 _PR_SET_PDEATHSIG = 1
+UNEXPLAINED = "UnexplainedError"  # of edgekit_converters.failing, which loads TensorFlow
 
 
 def main() -> int:
@@ -27,6 +28,11 @@ def main() -> int:
         report = events.writer(stream)
         report(events.Progress("starting TensorFlow"))
         try:
+            if job.search:
+                from edgekit_converters.searching import search
+
+                search(job, report)
+                return 0
             from edgekit_converters.stages import carry_out
 
             conversion = carry_out(job, report)
@@ -40,6 +46,8 @@ def main() -> int:
 
 def _describe(error: Exception, name: str) -> Failure:
     if isinstance(error, EdgeKitError):
+        if type(error).__name__ == UNEXPLAINED:
+            return Failure(ConversionError.__name__, error.message, error.hint, explained=False)
         return Failure(type(error).__name__, error.message, error.hint)
     if isinstance(error, ImportError):
         message = f"conversion needs a library that cannot be imported: {error}"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Precision = Literal["int8", "float16", "dynamic", "float32"]
-"""What is quantized: weights and activations (int8), weights (dynamic), or nothing."""
-Io = Literal["int8", "uint8", "float32"]
+Precision = Literal["int8", "int16x8", "float16", "dynamic", "float32"]
+"""What is quantized: weights and activations (int8; int16x8 with activations of 16 bits), weights (dynamic), or
+nothing."""
+Io = Literal["int8", "uint8", "int16", "float32"]
 """Types that a quantized model's inputs and outputs may have."""
 
 
@@ -21,13 +22,13 @@ class Target:
         name: As on the command line.
         precisions: Number formats that it computes.
         io: Types of inputs and outputs that it takes.
-        per_channel_dense: Whether Dense layers may have one scale a channel.
+        runtime: The interpreter that the file has to suit, unless the user names another.
     """
 
     name: str
     precisions: tuple[Precision, ...]
     io: tuple[Io, ...]
-    per_channel_dense: bool = True
+    runtime: str
 
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
@@ -36,16 +37,15 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         for target in (
             Target(
                 name="cpu",
-                precisions=("int8", "float16", "dynamic", "float32"),
-                io=("int8", "uint8", "float32"),
+                precisions=("int8", "int16x8", "float16", "dynamic", "float32"),
+                io=("int8", "uint8", "int16", "float32"),
+                runtime="litert",
             ),
             Target(
                 name="coral",
                 precisions=("int8",),
                 io=("int8", "uint8"),
-                # The compiler is of 2021; runtimes of that time compute Dense with a scale a channel wrong,
-                # in silence.
-                per_channel_dense=False,
+                runtime="edgetpu",
             ),
         )
     }

@@ -15,27 +15,26 @@ import click
 
 from edgekit import metadata as metadata_files
 from edgekit.cli import debug_option, examples
+from edgekit.cli.layout import Rows, count, pairs, paragraph, section, short, visible
+from edgekit.cli.placing import analyse, placement_lines, write_drawing
 from edgekit.cli.streams import print_output
-from edgekit.errors import ModelFileError
+from edgekit.errors import ModelFileError, UsageError
 from edgekit.inputs import ImageOptions, Input, image_spec
 from edgekit.metadata import InputMetadata, Metadata, Normalization
 from edgekit.metadata.types import Origin
 from edgekit.normalization import NAMED
+from edgekit.placement import Placement, operation_facts
 from edgekit.preprocess import ImageSpec, needs_normalization
 from edgekit.quantization import scale_of
 from edgekit.results import to_json
 from edgekit.tasks import Output, choose_task
 from edgekit.tflite import ModelFile, Operator, Subgraph, Tensor, read_model
 
-WIDTH = 80
-LONGEST_NAME = 36
 SHOWN_LABELS = 5
 SHOWN_FLOATS = 3
 LONGEST_LABEL = 24
 SAYS_NOTHING = ("MLIR Converted.", "TOCO Converted.")
 """What TensorFlow's converters describe every model as."""
-
-Rows = Sequence[Sequence[str]]
 
 
 @click.command(
@@ -44,37 +43,57 @@ Rows = Sequence[Sequence[str]]
         edgekit inspect model.tflite
         edgekit inspect model_edgetpu.tflite
         edgekit inspect model.tflite --json
+        edgekit inspect model.tflite --target coral
+        edgekit inspect model.tflite --target coral --svg model.svg
     """),
 )
 @click.argument("model", metavar="MODEL")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--target", metavar="NAME", help="Tell which operations run on this accelerator, and why the others not.")
+@click.option(
+    "--subgraphs", metavar="first|all", default="first", show_default=True,
+    help="Whether the accelerator takes only the first part that it can run, or every part.",
+)
+@click.option("--svg", metavar="FILE", help="Draw the graph in the colours of its placement.")
 @debug_option
-def inspect_command(model: str, as_json: bool) -> None:
-    """Show what MODEL, a .tflite file, takes, gives, computes and says of itself."""
+def inspect_command(model: str, as_json: bool, target: str | None, subgraphs: str, svg: str | None) -> None:
+    """Show what MODEL, a .tflite file, takes, gives, computes and says of itself; for a target, what runs where."""
+    if target is None and (svg is not None or subgraphs != "first"):
+        raise UsageError("--subgraphs and --svg are about a target", hint="Give --target, such as --target coral.")
     file = read_model(model)
-    about = metadata_files.read(file)
-    text = to_json(describe(file, about), indent=2) if as_json else "\n".join(_lines(file, about))
-    print_output(text)
+    placed = analyse(model, target, subgraphs) if target is not None else None
+    if placed and svg is not None:
+        write_drawing(svg, file, placed)
+    if as_json:
+        print_output(to_json(describe(file, metadata_files.read(file), placed), indent=2))
+    else:
+        shown = placement_lines(file, placed) if placed else _lines(file, metadata_files.read(file))
+        print_output("\n".join(shown))
 
 
-def describe(file: ModelFile, about: Metadata) -> dict[str, Any]:
+def describe(file: ModelFile, about: Metadata, placed: Placement | None = None) -> dict[str, Any]:
     """The object that `--json` prints.
 
     `inputs`, `outputs`: `name`, `shape` (-1 for an open dimension), `dtype`, and `quantization`, null or
     `scales`, `zero_points` and `axis`. `metadata`: the fields of `edgekit.metadata.Metadata`. `operations`,
     in execution order: `index`, `type`, `custom_code` (null but for a custom operator), `version`, and the
-    tensor names `inputs` (null for an optional one left out) and `outputs`. Numbers that JSON does not
-    have, NaN and infinity, are null.
+    tensor names `inputs` (null for an optional one left out) and `outputs`; with a placement also the fields of
+    `edgekit.placement.PlacedOperation`, and the totals as `placement`. Numbers that JSON does not have, NaN and
+    infinity, are null.
     """
-    return {
+    operations = [_operation(operator, file.main) for operator in file.main.operators]
+    for entry, operation in zip(operations, placed.operations if placed else (), strict=False):
+        entry.update(operation_facts(operation))
+    shown: dict[str, Any] = {
         "file": file.path,
         "size": file.size,
         "description": file.description,
         "inputs": [_tensor(*pair) for pair in zip(file.inputs, file.input_names, strict=True)],
         "outputs": [_tensor(*pair) for pair in zip(file.outputs, file.output_names, strict=True)],
         "metadata": _plain(asdict(about)),
-        "operations": [_operation(operator, file.main) for operator in file.main.operators],
+        "operations": operations,
     }
+    return {**shown, "placement": _plain(placed.to_dict())} if placed else shown
 
 
 def _tensor(tensor: Tensor, name: str) -> dict[str, Any]:
@@ -111,16 +130,16 @@ def _plain(value: Any) -> Any:
 
 
 def _lines(file: ModelFile, about: Metadata) -> Iterator[str]:
-    yield _visible(file.label)
-    yield from _pairs(_file_facts(file))
-    yield from _section("Inputs", _tensor_rows(file.inputs, file.input_names))
-    yield from _section("Outputs", _tensor_rows(file.outputs, file.output_names))
+    yield visible(file.label)
+    yield from pairs(_file_facts(file))
+    yield from section("Inputs", _tensor_rows(file.inputs, file.input_names))
+    yield from section("Outputs", _tensor_rows(file.outputs, file.output_names))
     yield from ("", "Feeding")
     feeding = [_feeding(*pair, about.origin) for pair in zip(file.inputs, about.inputs, strict=True)]
-    yield from _pairs(zip(file.input_names, feeding, strict=True))
+    yield from pairs(zip(file.input_names, feeding, strict=True))
     yield from ("", f"Metadata: {_ORIGINS[about.origin]}")
-    yield from _pairs(_metadata_facts(file, about))
-    yield from _section(f"Operations: {_count(len(file.main.operators))}", _operator_rows(file))
+    yield from pairs(_metadata_facts(file, about))
+    yield from section(f"Operations: {count(len(file.main.operators))}", _operator_rows(file))
     yield from _notes(file)
 
 
@@ -134,14 +153,14 @@ _ORIGINS = {
 
 def _file_facts(file: ModelFile) -> Iterator[tuple[str, str]]:
     archive = file.size - file.flatbuffer_size
-    yield "Size", f"{_count(file.size)} bytes" + (f", {_count(archive)} of them archive" if archive else "")
+    yield "Size", f"{count(file.size)} bytes" + (f", {count(archive)} of them archive" if archive else "")
     yield "Description", "" if file.description in SAYS_NOTHING else file.description
     yield "Oldest runtime", f"TensorFlow {file.min_runtime_version}" if file.min_runtime_version else ""
 
 
 def _tensor_rows(tensors: Sequence[Tensor], names: Sequence[str]) -> Rows:
     return [
-        (_short(name), tensor.dtype, _shape(tensor.shape), _quantization(tensor))
+        (short(name), tensor.dtype, _shape(tensor.shape), _quantization(tensor))
         for tensor, name in zip(tensors, names, strict=True)
     ]
 
@@ -223,59 +242,22 @@ def _labels(labels: Sequence[str]) -> str:
     first = labels[:SHOWN_LABELS]
     shown = [textwrap.shorten(label, LONGEST_LABEL, placeholder="...") or "(none)" for label in first]
     more = ["..."] if len(labels) > SHOWN_LABELS else []
-    return f"{_count(len(labels))}: {'; '.join(shown + more)}" if labels else ""
+    return f"{count(len(labels))}: {'; '.join(shown + more)}" if labels else ""
 
 
 def _operator_rows(file: ModelFile) -> Rows:
     counted = Counter((operator.label, operator.version) for operator in file.main.operators)
     ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     digits = len(str(max(counted.values(), default=0)))
-    return [(f"{number:>{digits}}", _short(label), f"v{version}") for (label, version), number in ordered]
+    return [(f"{number:>{digits}}", short(label), f"v{version}") for (label, version), number in ordered]
 
 
 def _notes(file: ModelFile) -> Iterator[str]:
     floats = file.float_tensors
     if floats:
-        names = ", ".join(_short(name) for name in floats[:SHOWN_FLOATS])
+        names = ", ".join(short(name) for name in floats[:SHOWN_FLOATS])
         more = ", ..." if len(floats) > SHOWN_FLOATS else ""
-        yield from _paragraph(f"{_count(len(floats))} computed tensors are float: {names}{more}")
+        yield from paragraph(f"{count(len(floats))} computed tensors are float: {names}{more}")
     if file.is_edgetpu:
-        yield from _paragraph("Compiled for the Edge TPU: it runs on nothing else (edgekit run --device coral).")
-
-
-def _paragraph(text: str) -> list[str]:
-    return ["", *textwrap.wrap(_visible(text), WIDTH)]
-
-
-def _section(title: str, rows: Rows) -> Iterator[str]:
-    """A table whose columns are as wide as they need; the last one goes below where that is too wide."""
-    yield from ("", title)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    below = sum(widths) + 2 * len(widths) > WIDTH
-    for row in rows:
-        cells = [_visible(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
-        last = [cells.pop().rstrip()] if below else []
-        yield f"  {'  '.join(cells)}".rstrip()
-        yield from (f"    {cell}" for cell in last if cell)
-
-
-def _pairs(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
-    """What is known, one fact a line, long ones wrapped under their own beginning."""
-    known = [(_short(_visible(name)), _visible(value)) for name, value in pairs if value]
-    column = max((len(name) for name, _ in known), default=0) + 4
-    for name, value in known:
-        first = f"  {name}".ljust(column)
-        yield from textwrap.wrap(value, WIDTH, initial_indent=first, subsequent_indent=" " * column)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"...{name[3 - LONGEST_NAME :]}"
-
-
-def _visible(text: str) -> str:
-    """Text from a file, without what would steer the terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"
+        yield from paragraph("Compiled for the Edge TPU: it runs on nothing else (edgekit run --device coral); "
+                             "--target coral shows what is in it.")

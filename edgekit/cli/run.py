@@ -35,7 +35,8 @@ SHOWN_ROWS = 5
         edgekit run model.tflite 'photos/**/*.png' --sink results.jsonl
         edgekit run model.tflite clip.mp4 --limit 100 --sink - --sink results.jsonl
         edgekit run model.tflite measurements.csv --task values
-        edgekit run model_edgetpu.tflite photos/ --device coral:usb:0
+        edgekit run model_edgetpu.tflite photos/ --device coral:usb:0 --device-option Performance=High
+        edgekit run model_edgetpu.tflite clip.mp4 --device coral,cpu
     """),
 )
 @click.argument("model", metavar="MODEL")
@@ -48,7 +49,12 @@ SHOWN_ROWS = 5
     help="Where results go: - (the standard output, the default) or FILE.jsonl. May be given several times.",
 )
 @click.option(
-    "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, coral, coral:usb:0, ..."
+    "--device", default="auto", show_default=True, metavar="NAME",
+    help="auto, cpu, coral, coral:usb:0, ... Several, separated by commas, are tried in turn: coral,cpu.",
+)
+@click.option(
+    "--device-option", "device_options", multiple=True, metavar="KEY=VALUE",
+    help="An option of the device, such as Performance=High. May be given several times.",
 )
 @click.option("--task", metavar="NAME", help=f"{', '.join(TASKS)}. By default what the file says.")
 @click.option("--labels", metavar="FILE", help="Class names, one a line.")
@@ -78,6 +84,7 @@ def run_command(
     source: str,
     sinks: tuple[str, ...],
     device: str,
+    device_options: tuple[str, ...],
     task: str | None,
     labels: str | None,
     normalize: str | None,
@@ -102,6 +109,7 @@ def run_command(
             opened = load(
                 model,
                 device=device,
+                device_options=_key_values(device_options),
                 threads=threads,
                 task=task,
                 labels=labels,
@@ -125,6 +133,19 @@ def _check_sinks(sinks: Sequence[str]) -> None:
     for at, place in enumerate(places):
         if place in places[:at]:
             raise UsageError(f"the sink {sinks[at]} is given twice", hint="Leave one of the two.")
+
+
+def _key_values(options: Sequence[str]) -> dict[str, str]:
+    """What `--device-option` gave, by key."""
+    pairs: dict[str, str] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not key or not equals:
+            raise UsageError(f"the device option '{option}' has no value", hint="Write it as KEY=VALUE.")
+        if key in pairs:
+            raise UsageError(f"the device option {key} is given twice", hint="Leave one of the two.")
+        pairs[key] = value
+    return pairs
 
 
 class _Skipping:

@@ -80,6 +80,16 @@ class Record:
         value = self._values.get(name)
         return value if isinstance(value, Record) else None
 
+    def options(self) -> dict[str, int | float | tuple[int, ...]]:
+        """All numbers and vectors of integers that are present, by name."""
+        plain: dict[str, int | float | tuple[int, ...]] = {}
+        for name, value in self._values.items():
+            if isinstance(value, (int, float)):
+                plain[name] = value
+            elif isinstance(value, Vector) and value.code not in "fd":
+                plain[name] = self.integers(name)
+        return plain
+
     def records(self, name: str) -> tuple[Record, ...]:
         """A vector of tables."""
         value = self._values.get(name)
@@ -105,14 +115,14 @@ class Decoder:
         }
         self.extent = 0
 
-    def root(self, table: str, identifier: bytes) -> Record:
-        """Decode the root table.
+    def root(self, table: str, identifier: bytes | None) -> Record:
+        """Decode the root table; without an identifier where the format has none.
 
         Raises:
             DamagedError: the identifier is another one, or something lies outside the data.
         """
         self.need(0, 8)
-        if self._data[4:8] != identifier:
+        if identifier is not None and self._data[4:8] != identifier:
             raise DamagedError(f"the identifier is {self._data[4:8]!r} and not {identifier!r}")
         return self.table(self._follow(0), table)
 
@@ -145,6 +155,12 @@ class Decoder:
             return ()
         self._charge(vector.count // 64)
         return unpack_from(f"<{vector.count}{vector.code}", self._data, vector.start)
+
+    def content(self, position: int) -> bytes:
+        """The bytes of the vector of bytes, or the string, at `position`."""
+        self.need(position, 4)
+        count = self._length(position, 1)
+        return self._data[position + 4 : position + 4 + count]
 
     def need(self, start: int, length: int) -> None:
         """Refuse a stretch that does not lie in the data."""

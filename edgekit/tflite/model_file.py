@@ -12,6 +12,9 @@ FLOAT_TYPES = frozenset({"float32", "float16"})
 ACTIVATIONS = frozenset({"SOFTMAX", "LOGISTIC"})
 _SEEN_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE"})
 
+Option = int | float | tuple[int, ...]
+"""What an option of an operator may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
@@ -35,6 +38,9 @@ class Tensor:
         quantization: None where the numbers are what they say.
         constant: Whether its values lie in the file.
         nbytes: Bytes of those values; 0 where it is not constant.
+        variable: Whether it is state that an operator keeps from one run to the next.
+        values: The values of a small constant of integers, in the file's order; None for all else, and where
+            the file was not read with `details`.
     """
 
     index: int
@@ -45,6 +51,8 @@ class Tensor:
     quantization: Quantization | None = None
     constant: bool = False
     nbytes: int = 0
+    variable: bool = False
+    values: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,9 @@ class Operator:
         inputs: Tensor numbers; -1 for an optional input that is left out.
         outputs: Tensor numbers.
         custom_code: Name of a custom operator; else empty.
+        options: Numbers and vectors of integers by their names in the schema, without those that have their
+            default; empty where the file was not read with `details`.
+        custom_options: Where a custom operator's options lie in the file: first byte and number of bytes.
     """
 
     index: int
@@ -66,6 +77,8 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     custom_code: str = ""
+    options: Mapping[str, Option] = field(default_factory=dict, hash=False)
+    custom_options: tuple[int, int] = (0, 0)
 
     @property
     def label(self) -> str:

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from struct import calcsize, unpack_from
 from typing import TypeVar
 
 from edgekit.errors import MissingFileError, ModelFileError
@@ -31,23 +32,33 @@ _INLINE = 1
 """Buffer.offset and size of 0 or 1 mean that the values are in the vector `data` (schema.fbs)."""
 
 
-def read_model(path: str | os.PathLike[str]) -> ModelFile:
+MOST_VALUES = 1024
+"""Elements of the largest constant whose values are read: axes, shapes and paddings have a few."""
+_INTEGERS = {"int8": "b", "uint8": "B", "int16": "h", "int32": "i", "int64": "q"}
+
+
+def read_model(path: str | os.PathLike[str], *, details: bool = False) -> ModelFile:
     """Read a `.tflite` file.
+
+    Args:
+        path: Where it is.
+        details: Whether to read the options of operators and the values of small integer constants as well.
 
     Raises:
         MissingFileError: there is no such file, or it is a folder.
         ModelFileError: it is not a TFLite model, or is damaged or cut short.
     """
     with open_data(path) as data:
-        return parse_model(data, os.fspath(path))
+        return parse_model(data, os.fspath(path), details=details)
 
 
-def parse_model(data: Data, path: str = "") -> ModelFile:
+def parse_model(data: Data, path: str = "", *, details: bool = False) -> ModelFile:
     """Read a model from bytes.
 
     Args:
         data: The whole file.
         path: Where it comes from, for messages.
+        details: As for `read_model`.
 
     Raises:
         ModelFileError: it is not a TFLite model, or is damaged or cut short.
@@ -57,7 +68,7 @@ def parse_model(data: Data, path: str = "") -> ModelFile:
         raise _not_a_model(bytes(data[:_HEAD]), name)
     decoder = Decoder(data, model_schema())
     try:
-        return _model(decoder, decoder.root("Model", IDENTIFIER), data, path)
+        return _model(decoder, decoder.root("Model", IDENTIFIER), data, path, details)
     except DamagedError as error:
         raise damaged(name, str(error)) from error
 
@@ -103,11 +114,12 @@ def _not_a_model(head: bytes, name: str) -> ModelFileError:
     return ModelFileError(f"{name} is not a TFLite model: it is {kind.what}", hint=kind.hint)
 
 
-def _model(decoder: Decoder, root: Record, data: Data, path: str) -> ModelFile:
+def _model(decoder: Decoder, root: Record, data: Data, path: str, details: bool) -> ModelFile:
     if root.number("version") != SCHEMA_VERSION:
         raise DamagedError(f"its schema version is {root.number('version')}, and only 3 exists")
     places = [_place(decoder, buffer) for buffer in root.records("buffers")]
-    subgraphs = tuple(_subgraph(graph, root, places) for graph in root.records("subgraphs"))
+    constants = data if details else b""
+    subgraphs = tuple(_subgraph(graph, root, places, constants) for graph in root.records("subgraphs"))
     if not subgraphs:
         raise DamagedError("it holds no graph")
     for subgraph in subgraphs:
@@ -152,8 +164,11 @@ def _large_options(decoder: Decoder, operator: Record) -> bool:
     return offset > _INLINE
 
 
-def _subgraph(graph: Record, root: Record, places: list[tuple[int, int]]) -> Subgraph:
-    tensors = tuple(_tensor(index, tensor, places) for index, tensor in enumerate(graph.records("tensors")))
+def _subgraph(graph: Record, root: Record, places: list[tuple[int, int]], constants: Data) -> Subgraph:
+    """One graph; with `constants`, the whole file, also options and small constants."""
+    tensors = tuple(
+        _tensor(index, tensor, places, constants) for index, tensor in enumerate(graph.records("tensors"))
+    )
     codes = [
         (operator_name(code.number("deprecated_builtin_code"), code.number("builtin_code")),
          code.number("version", 1), code.text("custom_code"))
@@ -170,8 +185,10 @@ def _subgraph(graph: Record, root: Record, places: list[tuple[int, int]]) -> Sub
         type_, version, custom = _at(codes, record.number("opcode_index"), "operator code")
         inputs, outputs = numbers(record, "inputs", -1), numbers(record, "outputs")
         numbers(record, "intermediates", -1)
-        check_parts(type_, len(outputs), record.record("builtin_options"))
-        return Operator(index, type_, version, inputs, outputs, custom)
+        options = record.record("builtin_options")
+        check_parts(type_, len(outputs), options)
+        shown = options.options() if constants and options else {}
+        return Operator(index, type_, version, inputs, outputs, custom, shown, _custom_options(record))
 
     return Subgraph(
         name=graph.text("name"),
@@ -182,19 +199,38 @@ def _subgraph(graph: Record, root: Record, places: list[tuple[int, int]]) -> Sub
     )
 
 
-def _tensor(index: int, tensor: Record, places: list[tuple[int, int]]) -> Tensor:
-    _start, nbytes = _at(places, tensor.number("buffer"), "buffer")
+def _custom_options(operator: Record) -> tuple[int, int]:
+    if operator.number("large_custom_options_offset") > _INLINE:
+        return operator.number("large_custom_options_offset"), operator.number("large_custom_options_size")
+    inline = operator.vector("custom_options")
+    return (inline.start, inline.nbytes) if inline else (0, 0)
+
+
+def _tensor(index: int, tensor: Record, places: list[tuple[int, int]], constants: Data) -> Tensor:
+    start, nbytes = _at(places, tensor.number("buffer"), "buffer")
     static = tensor.integers("shape")
+    dtype = tensor_type_name(tensor.number("type"))
     return Tensor(
         index=index,
         name=tensor.text("name"),
         shape=tensor.integers("shape_signature") or static,
         static_shape=static,
-        dtype=tensor_type_name(tensor.number("type")),
+        dtype=dtype,
         quantization=_quantization(tensor.record("quantization")),
         constant=nbytes > 0 or tensor.number("external_buffer") > 0,
         nbytes=nbytes,
+        variable=bool(tensor.number("is_variable")),
+        values=_values(constants, start, nbytes, dtype) if constants and nbytes else None,
     )
+
+
+def _values(data: Data, start: int, nbytes: int, dtype: str) -> tuple[int, ...] | None:
+    """The integers of a constant; None where they are none, or too many."""
+    code = _INTEGERS.get(dtype)
+    size = calcsize(f"<{code}") if code else 0
+    if not size or nbytes % size or nbytes > MOST_VALUES * size:
+        return None
+    return unpack_from(f"<{nbytes // size}{code}", data, start)
 
 
 def _quantization(quantization: Record | None) -> Quantization | None:

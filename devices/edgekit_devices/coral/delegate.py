@@ -1,87 +1,141 @@
-"""The Coral Edge TPU: its runtime found, its devices counted, and only then its delegate loaded.
+"""The device `coral`: models compiled for the Edge TPU, run on one by libedgetpu.
 
-The delegate itself gives no reason when it fails (measured with Google's libraries of 2020 and 2021), so that
-each step on the way is tried and named here.
+The delegate gives no reason when it fails (measured with Google's libraries of 2020 and 2021), and one of another
+build crashes. So each step on the way is tried and named, in a child process first.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from weakref import WeakKeyDictionary
 
-from edgekit.errors import DeviceError
-from edgekit.interpreter import Delegate, load_delegate
+from edgekit.device import Option, Request
+from edgekit.errors import DeviceError, ModelFileError, UsageError
+from edgekit.interpreter import Engine
+from edgekit.tflite import ModelFile
+from edgekit_devices import isolation
+from edgekit_devices.coral import diagnosis, selection, temperature
+from edgekit_devices.coral.compiled import read_packages
+from edgekit_devices.coral.runtime import LIBRARY_OPTION, library_path
+from edgekit_devices.coral.trial import Trial, attempt, name_of, open_engine, probe
 
-LIBRARY = "libedgetpu.so.1"
-LIBRARY_VARIABLE = "EDGEKIT_LIBEDGETPU"
-"""Environment variable with the path of another library."""
+TIMEOUT = "timeout"
+DEFAULT_SECONDS = 30.0
+"""Time limit of the trial. The first use of a USB device loads its firmware, after which it comes back as another."""
+MOST_SECONDS = 3600.0
+RETRIES, RETRY_SECONDS = 6, 0.5
+"""For a device that the child process has just let go of."""
 
-_FUNCTIONS = ("edgetpu_list_devices", "edgetpu_free_devices", "tflite_plugin_create_delegate")
-_INSTALL = (
-    "Install the Debian package libedgetpu1-std (builds for today's systems: "
-    "https://github.com/feranick/libedgetpu/releases), or run the uncompiled model with --device cpu."
+OPTIONS = (
+    Option("Performance", ("Low", "Medium", "High", "Max")),
+    Option("Usb.AlwaysDfu", ("True", "False")),
+    Option("Usb.MaxBulkInQueueLength", tuple(str(length) for length in range(256)), "0 to 255"),
+    Option(LIBRARY_OPTION, (), "PATH"),
+    Option(TIMEOUT, (), "SECONDS"),
 )
-_ATTACH = (
-    "USB: lsusb has to show 18d1:9302, or 1a6e:089a before the first use; plug it in again, and see that "
-    "your user may open it (group plugdev). PCIe: /dev/apex_0 has to be there (driver gasket, group apex)."
-)
+_OWN = (LIBRARY_OPTION, TIMEOUT)
+"""Options for EdgeKit itself; libedgetpu is told the others."""
 
 
-def open_delegate(spec: str) -> Delegate:
-    """Open an Edge TPU for the interpreter.
+class Coral:
+    """What is registered as `coral`."""
 
-    Args:
-        spec: Which one. ========== ===============================
-              (empty)    any
-              `usb`      any on USB
-              `usb:N`    the N-th on USB, from 0
-              `pci`      any on PCIe
-              `pci:N`    the N-th on PCIe
-              `:N`       the N-th of all
-              ========== ===============================
+    options = OPTIONS
 
-    Raises:
-        DeviceError: the Edge TPU runtime is not installed, no device is attached, or it refuses to open.
-    """
-    library = os.environ.get(LIBRARY_VARIABLE, LIBRARY)
-    if count_devices(library) == 0:
-        raise DeviceError("no Edge TPU attached", hint=_ATTACH)
+    def check(self, spec: str) -> None:
+        """See that the spec is one of `selection.parse`."""
+        selection.parse(spec)
+
+    def open(self, request: Request) -> dict[str, Engine]:
+        """Open a compiled model on an Edge TPU, or on all of them.
+
+        Raises:
+            UsageError: the model is not compiled, or the time limit is no number of seconds.
+            DeviceError: what is missing or wrong, each with its cure.
+        """
+        seconds = _seconds(request.options)
+        if not request.model.is_edgetpu:
+            raise UsageError(
+                "the model is not compiled for the Edge TPU, which would run none of it",
+                hint="Compile it with edgetpu_compiler, or use --device cpu.",
+            )
+        trial = Trial(
+            model=str(request.model.path), library=library_path(request.options), spec=request.spec,
+            options={name: value for name, value in request.options.items() if name not in _OWN},
+            threads=request.threads, needed=needed_runtime(request.model),
+        )
+        found = _try(trial, seconds)
+        _warn_of_heat(found)
+        engines = {name_of(spec): _open(trial, spec) for spec in found}
+        _opened.update(zip(engines.values(), found.values(), strict=True))
+        return engines
+
+
+CORAL = Coral()
+_opened: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
+"""Paths of the devices that this process holds, by what runs on them."""
+
+
+def needed_runtime(model: ModelFile) -> int | None:
+    """Version of the Edge TPU's runtime that a compiled model needs, from 10 to 14; None where it cannot be read."""
     try:
-        return load_delegate(library, {"device": spec} if spec else {})
-    except (ValueError, OSError) as error:
-        wanted = f"Edge TPU '{spec}'" if spec else "the Edge TPU"
-        raise DeviceError(
-            f"{wanted} cannot be opened by {library}",
-            hint=f"See that it is the one meant, and that no other program uses it. {_ATTACH}",
-        ) from error
+        packages = read_packages(model, Path(model.path).read_bytes())
+    except ModelFileError:  # what is wrong with it, the runtime will know better
+        return None
+    return max((package.min_runtime_version for package in packages), default=None)
 
 
-def count_devices(library: str = LIBRARY) -> int:
-    """How many Edge TPUs the runtime sees; none of them is opened.
-
-    Args:
-        library: Name or path of libedgetpu.
-
-    Raises:
-        DeviceError: the library cannot be loaded, or is no Edge TPU runtime.
-    """
-    runtime = _load_runtime(library)
-    list_devices, free_devices = runtime.edgetpu_list_devices, runtime.edgetpu_free_devices
-    list_devices.argtypes, list_devices.restype = [ctypes.POINTER(ctypes.c_size_t)], ctypes.c_void_p
-    free_devices.argtypes, free_devices.restype = [ctypes.c_void_p], None
-    count = ctypes.c_size_t()
-    devices = list_devices(ctypes.byref(count))
-    if devices:
-        free_devices(devices)
-    return count.value
-
-
-def _load_runtime(library: str) -> ctypes.CDLL:
+def _seconds(options: Mapping[str, str]) -> float:
+    text = options.get(TIMEOUT, "")
     try:
-        runtime = ctypes.CDLL(library)
-    except OSError as error:
-        raise DeviceError(f"no Edge TPU runtime ({error})", hint=_INSTALL) from error
-    missing = [name for name in _FUNCTIONS if not hasattr(runtime, name)]
-    if missing:
-        raise DeviceError(f"{library} is not an Edge TPU runtime: it has no {missing[0]}", hint=_INSTALL)
-    return runtime
+        seconds = float(text) if text else DEFAULT_SECONDS
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise UsageError(
+            f"device option {TIMEOUT} cannot be '{text}'",
+            hint=f"Give seconds from 0 to {MOST_SECONDS:g}; 0 leaves out the trial in a child process.",
+        )
+    return seconds
+
+
+def _try(trial: Trial, seconds: float) -> dict[str, str]:
+    """Go the whole way in a child process, and return what it found; with no time for that, only look.
+
+    Only look, too, where this process holds the device: it is shared within a process, and no other gets it.
+    """
+    held = set(_opened.values())
+    if seconds == 0 or held:
+        found = probe(trial, lambda step: None)
+        if seconds == 0 or held.intersection(found.values()):
+            return found
+    name = name_of(trial.spec)
+    try:
+        tried: dict[str, str] = isolation.call(f"{attempt.__module__}:attempt", asdict(trial), seconds=seconds)
+    except isolation.HungError as error:
+        raise diagnosis.hung(name, trial.library, error) from error
+    except isolation.CrashedError as error:
+        raise diagnosis.crashed(name, trial.library, error) from error
+    return tried
+
+
+def _open(trial: Trial, spec: str) -> Engine:
+    for _ in range(RETRIES - 1):
+        try:
+            return open_engine(trial, spec)
+        except DeviceError:
+            time.sleep(RETRY_SECONDS)
+    return open_engine(trial, spec)
+
+
+def _warn_of_heat(found: Mapping[str, str]) -> None:
+    """Say of those on PCIe that are to be used when they are too warm to be fast."""
+    used = {Path(path).name for path in found.values()}
+    for chip in temperature.read():
+        if chip.name in used and chip.warning:
+            warnings.warn(f"the Edge TPU {chip.warning}", stacklevel=5)

@@ -1,15 +1,8 @@
-"""Layers in forms that TFLite can hold in int8, put in the place of Keras's own while a model is traced.
-
-TensorFlow 2.21's converter cannot lower the loops of Keras 3's recurrent layers (it fails, or crashes), and leaves
-float operations behind in layer normalization. The forms here compute the same: `freezing` holds their float results
-against the model's own and refuses what differs.
-"""
+"""Recurrent layers: LSTM as the one operation that TFLite has for it, others step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,41 +10,9 @@ import numpy as np
 import tensorflow as tf
 from keras.src import backend
 
-LSTM = "each LSTM layer became one fused operation"
-GRU = "GRU was unrolled into one int8 step after the other; the file grows with the number of steps"
-LOOP = "a recurrent layer was unrolled into one step after the other; the file grows with the number of steps"
-NORMALIZATION = "LayerNormalization was written in operations that have an int8 form"
+from edgekit_converters.forms.types import Form, instead, refuse_unless, value
+
 ALMOST_ONE = float(np.nextafter(np.float32(1), np.float32(0)))
-_REPLACED = (
-    (backend, "lstm"), (backend, "gru"), (backend, "rnn"), (backend.numpy, "flip"),
-    (keras.layers.LayerNormalization, "call"), (keras.layers.LSTM, "inner_loop"),
-)
-
-
-@contextmanager
-def convertible_layers() -> Iterator[list[str]]:
-    """Within it, Keras traces the forms of this module; the list says which were used, a sentence each."""
-    used: list[str] = []
-    saved = [(owner, name, getattr(owner, name)) for owner, name in _REPLACED]
-    backend.lstm, backend.gru = _reporting(used, LSTM, _lstm), _reporting(used, GRU, _gru)
-    backend.rnn = _reporting(used, LOOP, partial(_unrolled, backend.rnn))
-    backend.numpy.flip = _flip
-    keras.layers.LayerNormalization.call = _reporting(used, NORMALIZATION, _normalize)
-    keras.layers.LSTM.inner_loop = _without_returned_state(keras.layers.LSTM.inner_loop)
-    try:
-        yield used
-    finally:
-        for owner, name, original in saved:
-            setattr(owner, name, original)
-
-
-def _reporting(used: list[str], name: str, form: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        result = form(*args, **kwargs)
-        used.append(name)
-        return result
-
-    return call
 
 
 def _without_returned_state(loop: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,14 +29,18 @@ def _without_returned_state(loop: Callable[..., Any]) -> Callable[..., Any]:
     return inner_loop
 
 
-def _refuse_unless(fits: bool) -> None:
-    """Keras then takes its general loop, which `_unrolled` writes out."""
-    if not fits:
-        raise NotImplementedError
+def _a_product_a_gate(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Keras's form with a product for each gate: splitting one product leaves SPLIT in float."""
 
+    def cell_call(cell: Any, *args: Any, **kwargs: Any) -> Any:
+        implementation = cell.implementation
+        cell.implementation = 1
+        try:
+            return call(cell, *args, **kwargs)
+        finally:
+            cell.implementation = implementation
 
-def _value(variable: Any) -> Any:
-    return tf.convert_to_tensor(variable.value if isinstance(variable, keras.Variable) else variable)
+    return cell_call
 
 
 def _is_zero(state: Any) -> bool:
@@ -93,7 +58,7 @@ def _lstm(
 
     It goes by the attributes and by the order of arguments and results (prepare_composite_functions_tf.cc).
     """
-    _refuse_unless(
+    refuse_unless(
         mask is None and bias is not None and _is_zero(initial_state_h) and _is_zero(initial_state_c)
         and activation is keras.activations.tanh and recurrent_activation is keras.activations.sigmoid
     )
@@ -106,7 +71,7 @@ def _lstm(
         "time_major": False,
     }
     fused = tf.function(_lstm_loop, experimental_attributes=attributes, autograph=False)
-    weights = _value(kernel), _value(recurrent_kernel), _value(bias)
+    weights = value(kernel), value(recurrent_kernel), value(bias)
     last, outputs, state_h, state_c, _ = fused(inputs, initial_state_h, initial_state_c, *weights)
     # A concatenation gives its inputs one scale, and an LSTM's output has to keep that of its state: this product
     # stands between them. Without it a bidirectional layer loses all accuracy (5.7 dB).
@@ -137,9 +102,9 @@ def _gru(
     Splitting one product by gates, as Keras does, would share one scale among them and leaves SPLIT in float.
     """
     steps = inputs.shape[1]
-    _refuse_unless(mask is None and bias is not None and steps is not None)
-    biases = tf.reshape(_value(bias), [2 if reset_after else 1, 3, -1])
-    kernels, recurrent = tf.split(_value(kernel), 3, axis=1), tf.split(_value(recurrent_kernel), 3, axis=1)
+    refuse_unless(mask is None and bias is not None and steps is not None)
+    biases = tf.reshape(value(bias), [2 if reset_after else 1, 3, -1])
+    kernels, recurrent = tf.split(value(kernel), 3, axis=1), tf.split(value(recurrent_kernel), 3, axis=1)
     sequence = tf.reshape(inputs, [steps, inputs.shape[2]])  # the batch is 1
     gates = [sequence @ kernels[gate] + biases[0, gate] for gate in range(3)]
     inner = biases[1] if reset_after else tf.zeros_like(biases[0])
@@ -155,9 +120,13 @@ def _gru(
     return state, tf.stack(outputs, axis=1) if return_sequences else state[:, tf.newaxis], [state]
 
 
-def _unrolled(loop: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Keras's own loop, written out step by step, where the number of steps is fixed."""
-    return loop(*args, **{**kwargs, "unroll": True})
+def _unrolled(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """Keras's own loop, written out step by step; where the number of steps is not fixed, it says so."""
+
+    def rnn(*args: Any, **kwargs: Any) -> Any:
+        return loop(*args, **{**kwargs, "unroll": True})
+
+    return rnn
 
 
 def _flip(x: Any, axis: Any = None) -> Any:
@@ -167,17 +136,12 @@ def _flip(x: Any, axis: Any = None) -> Any:
     return x[tuple(slice(None, None, -1 if at in axes else 1) for at in range(rank))]
 
 
-def _normalize(layer: Any, inputs: Any) -> Any:
-    """LayerNormalization (Ba et al. 2016) as d·rsqrt(mean(d²) + ε)·gamma + beta with d = x - mean(x).
-
-    Keras's own form goes through NEG and SQUARED_DIFFERENCE, which stay float.
-    """
-    rank = len(inputs.shape)
-    axes = [axis % rank for axis in (layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis])]
-    deviation = inputs - tf.reduce_mean(inputs, axis=axes, keepdims=True)
-    variance = tf.reduce_mean(deviation * deviation, axis=axes, keepdims=True)
-    normalized = deviation * tf.math.rsqrt(variance + layer.epsilon)
-    shape = [inputs.shape[axis] if axis in axes else 1 for axis in range(rank)]
-    if layer.scale:
-        normalized *= tf.reshape(_value(layer.gamma), shape)
-    return normalized + tf.reshape(_value(layer.beta), shape) if layer.center else normalized
+FORMS = (
+    Form("lstm", backend, "lstm", instead(_lstm), keras_goes_on=True),
+    Form("lstm", keras.layers.LSTM, "inner_loop", _without_returned_state, reported=False),
+    Form("lstm", backend.numpy, "flip", instead(_flip), reported=False),
+    Form("gru", backend, "gru", instead(_gru), keras_goes_on=True),
+    Form("loops", backend, "rnn", _unrolled),
+    Form("loops", keras.layers.LSTMCell, "call", _a_product_a_gate, reported=False),
+    Form("loops", keras.layers.GRUCell, "call", _a_product_a_gate, reported=False),
+)

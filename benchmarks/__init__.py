@@ -1,0 +1,1 @@
+"""Measurements: each module or package in here is a command."""

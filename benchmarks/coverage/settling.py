@@ -1,0 +1,94 @@
+"""Brings untrained weights to where training would have them, roughly: so that an error means something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+LOGIT_SPREAD = 3.0
+"""Standard deviation of the last layer's results: a classifier that is fairly sure of most samples."""
+LAYER_SCALE = 0.2
+"""ConvNeXt starts the scale of its blocks at 1e-6, at which they do nothing; training raises it."""
+
+
+def scatter(model: Any, seed: int) -> Any:
+    """Move what starts as zeros and ones (biases, offsets, gains, statistics) off its start."""
+    random = np.random.default_rng(seed)
+    for variable in model.weights:
+        shape, name = tuple(variable.shape), variable.path.rsplit("/", 1)[-1]
+        if name in {"bias", "beta", "moving_mean"} and variable.dtype == "float32":
+            variable.assign(np.asarray(variable) + random.normal(0, 0.1, shape))
+        elif name in {"gamma", "scale", "moving_variance"}:
+            variable.assign(np.asarray(variable) * random.uniform(0.6, 1.4, shape))
+        elif name == "embeddings":
+            variable.assign(random.normal(0, 0.5, shape))
+        elif name == "alpha":
+            variable.assign(random.uniform(0.05, 0.4, shape))
+    return model
+
+
+def spread_results(model: Any, run: Callable[[Any], Any]) -> None:
+    """Scale the last layers of a model that was not trained so that each of their results spreads around 0.
+
+    Args:
+        model: Its last layers are changed where they have a kernel; what spreads already stays.
+        run: Gives the results of a model with the same inputs on samples.
+    """
+    outputs = getattr(model, "outputs", None) or ()
+    for layer in filter(None, [_last_layer(model, tensor) for tensor in outputs]):
+        activation, layer.activation = layer.activation, keras.activations.linear
+        values = np.asarray(run(keras.Model(model.inputs, layer.output)))
+        layer.activation = activation
+        plain = activation is keras.activations.linear and any(layer.output is tensor for tensor in outputs)
+        _spread(layer, values, 1.0 if plain else LOGIT_SPREAD)
+
+
+def _last_layer(model: Any, tensor: Any) -> Any:
+    """The dense or convolutional layer that computes an output; None where another kind does."""
+    for layer in reversed(model.layers):
+        kind = type(layer).__name__
+        if kind in {"Dense", "Conv2D"} and (layer.output is tensor or len(model.outputs) == 1):
+            return layer
+        if kind not in {"Activation", "Reshape", "Flatten", "Softmax"} and len(model.outputs) == 1:
+            return None
+    return None
+
+
+def _spread(layer: Any, values: Any, wanted: float) -> None:
+    values = values.reshape(-1, values.shape[-1])
+    spreads = values.std(axis=0)
+    if wanted / 2 < spreads.mean() < wanted * 4:
+        return
+    kernel, *bias = layer.get_weights()
+    gain = wanted / np.maximum(spreads, 1e-6)
+    layer.set_weights([kernel * gain, *((old - values.mean(axis=0)) * gain for old in bias)])
+
+
+def settle(model: Any, batch: Any) -> None:
+    """Measure BatchNormalization's statistics on a batch, and let ConvNeXt's blocks do something.
+
+    Untrained deep networks give all but constant results otherwise, whose error says nothing.
+    """
+    _raise_layer_scale(model)
+    _measure_statistics(model, batch)
+
+
+def _raise_layer_scale(model: Any) -> None:
+    for layer in model._flatten_layers():
+        if type(layer).__name__ == "LayerScale":
+            layer.gamma.assign(np.full(layer.gamma.shape, LAYER_SCALE, np.float32))
+
+
+def _measure_statistics(model: Any, batch: Any) -> None:
+    normalizing = [layer for layer in model._flatten_layers() if type(layer).__name__ == "BatchNormalization"]
+    dropping = [layer for layer in model._flatten_layers() if hasattr(layer, "rate")]
+    kept = [(layer, "momentum", layer.momentum) for layer in normalizing]
+    kept += [(layer, "rate", layer.rate) for layer in dropping]
+    for layer, setting, _ in kept:
+        setattr(layer, setting, 0.0)
+    model(batch, training=True)
+    for layer, setting, value in kept:
+        setattr(layer, setting, value)

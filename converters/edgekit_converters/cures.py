@@ -1,0 +1,41 @@
+"""The other forms that parts of a model are given so that they convert: their names, and what the user reads.
+
+Every one computes what the original does: the float results are held against each other before quantization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CURES: Mapping[str, str] = MappingProxyType(
+    {
+        "lstm": "each LSTM layer became one fused operation",
+        "gru": "GRU was unrolled into one int8 step after the other; the file grows with their number",
+        "loops": "a recurrent layer was unrolled into one step after the other; the file grows with their number",
+        "layer_normalization": "LayerNormalization was written in operations that have an int8 form",
+        "softplus": "softplus was written so that its parts fit into int8",
+        "upsampling": "nearest upsampling became a resize, in place of TILE",
+        "resizing": "bicubic or Lanczos resizing became two products with constant matrices",
+        "volumes": "3-D convolution and pooling became 2-D ones over all planes",
+        "dense": "Dense layers became 1x1 convolutions, which keep a scale a channel on old runtimes",
+        "operations": "negation, squares and comparisons were written in operations that have an int8 form",
+        "pooling": "adaptive pooling became a slice and a reduction for each window",
+        "elu": "ELU, SELU and CELU compute in int8, by the runtime's table for ELU",
+    }
+)
+"""By name, in the order in which they are described."""
+
+FOR_OLD_RUNTIMES = frozenset({"dense"})
+"""Given only where the runtime computes Dense with a scale a channel wrong."""
+
+
+def chosen(keep: tuple[str, ...], *, per_channel_dense: bool) -> frozenset[str]:
+    """The cures to apply.
+
+    Args:
+        keep: Names of those that the user does not want.
+        per_channel_dense: Whether the runtime computes Dense with a scale a channel right.
+    """
+    without = FOR_OLD_RUNTIMES if per_channel_dense else frozenset()
+    return frozenset(CURES) - without - set(keep)

@@ -1,0 +1,58 @@
+"""Layers in forms that TFLite can hold in int8, put in the place of Keras's own while a model is traced.
+
+TensorFlow 2.21's converter cannot lower the loops of Keras 3's recurrent layers (it fails, or crashes), has no
+bicubic resize and no 3-D convolution in int8. The forms here compute the same: `freezing` holds their float results
+against the model's own and refuses what differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from typing import Any
+
+from edgekit_converters.forms import activating, dense, normalizing, pooling, recurrent, resizing, volumes
+from edgekit_converters.forms.types import Form, UnfitError
+
+FORMS: tuple[Form, ...] = (
+    *recurrent.FORMS, *normalizing.FORMS, *activating.FORMS, *resizing.FORMS, *pooling.FORMS, *volumes.FORMS,
+    *dense.FORMS,
+)
+
+
+@contextmanager
+def convertible_layers(wanted: Set[str]) -> Iterator[list[str]]:
+    """Within it, Keras traces the forms of this package.
+
+    Args:
+        wanted: Names of the cures (`edgekit_converters.cures`) to apply.
+
+    Returns:
+        A list that fills with the names of those used, once for each use.
+    """
+    used: list[str] = []
+    applied = [form for form in FORMS if form.cure in wanted]
+    saved = [(form.owner, form.attribute, getattr(form.owner, form.attribute)) for form in applied]
+    for form, (owner, attribute, original) in zip(applied, saved, strict=True):
+        setattr(owner, attribute, _reporting(used, form, original))
+    try:
+        yield used
+    finally:
+        for owner, attribute, original in reversed(saved):
+            setattr(owner, attribute, original)
+
+
+def _reporting(used: list[str], form: Form, original: Callable[..., Any]) -> Callable[..., Any]:
+    """The form in place of the original, which is called where the form does not fit."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = form.build(original)(*args, **kwargs)
+        except UnfitError:
+            if form.keras_goes_on:
+                raise
+            return original(*args, **kwargs)
+        used.extend([form.cure] * form.reported)
+        return result
+
+    return call

@@ -1,0 +1,45 @@
+"""Activations in parts whose ranges suit int8. Klambauer et al. 2017 (SELU), Barron 2017 (CELU), Clevert 2016 (ELU)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from keras.src import backend
+
+from edgekit_converters.forms.types import Form, instead
+
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def _softplus(x: Any) -> Any:
+    """log(1 + e^x) as max(x, 0) + log(1 + e^-|x|).
+
+    The exponential then stays within 0 to 1: written plainly, its range takes all of int8's resolution.
+    """
+    positive = tf.nn.relu(x)
+    return positive + tf.math.log(1 + tf.exp(x - 2 * positive))
+
+
+def _elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where positive, alpha·(e^x - 1) elsewhere, by TFLite's ELU, whose alpha is 1."""
+    x = tf.convert_to_tensor(x)
+    curve = tf.nn.elu(x)
+    return curve if alpha == 1 else alpha * curve - (alpha - 1) * tf.nn.relu(x)
+
+
+def _selu(x: Any) -> Any:
+    return _SELU_SCALE * _elu(x, _SELU_ALPHA)
+
+
+def _celu(x: Any, alpha: float = 1.0) -> Any:
+    """max(x, 0) + min(alpha·(e^(x/alpha) - 1), 0)."""
+    return _elu(x) if alpha == 1 else alpha * tf.nn.elu(tf.convert_to_tensor(x) / alpha)
+
+
+FORMS = (
+    Form("softplus", backend.nn, "softplus", instead(_softplus)),
+    Form("elu", backend.nn, "elu", instead(_elu)),
+    Form("elu", backend.nn, "selu", instead(_selu)),
+    Form("elu", backend.nn, "celu", instead(_celu)),
+)

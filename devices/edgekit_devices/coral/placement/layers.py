@@ -1,0 +1,71 @@
+"""Names of Keras layers, as far as the names of tensors tell them.
+
+TensorFlow names a tensor `model/layer/Operation`, and after fusing joins several such names by semicolons.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from edgekit.tflite import Tensor
+from edgekit.tflite.model_file import tidy_name
+from edgekit_devices.coral.placement.step import Step
+
+_MADE_UP = re.compile(r"(tfl|arith|std)\.|StatefulPartitionedCall|PartitionedCall|Identity")
+_SECOND = re.compile(r"_1$")
+_MOST_SHARE = 0.8
+_AFTER_LAYER = frozenset({"SOFTMAX", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_N1_TO_1"})
+"""Operations that are mostly the activation of the layer before them."""
+
+
+def layer_names(found: Sequence[Step]) -> list[str]:
+    """The layer of each operation; empty where no name tells it."""
+    scopes = [_scope(step) for step in found]
+    known = [scope for scope in scopes if scope]
+    root, share = _root(known)
+    drop = 1 if share else 0
+    inner = {part for scope in known for part in scope[drop:][:1]}
+    # Keras 3 enters each scope a second time while it exports, which puts _1 behind every name.
+    twice = bool(share) and root.endswith("_1") and all(map(_SECOND.search, inner))
+    made_by: dict[int, str] = {}
+    names = []
+    for step, scope in zip(found, scopes, strict=True):
+        parts = scope[drop:] if scope and scope[0] == root else scope
+        name = "/".join(_SECOND.sub("", part) if twice else part for part in parts)
+        if not name and step.type in _AFTER_LAYER:
+            name = next((made_by[index] for index in step.operator.inputs if index in made_by), "")
+        made_by.update(dict.fromkeys(step.operator.outputs, name))
+        names.append(name)
+    return names
+
+
+def operation_name(step: Step) -> str:
+    """The first name of the operation's first output."""
+    return _first(step.outputs[0].name) if step.outputs else ""
+
+
+def _first(name: str) -> str:
+    return tidy_name(name.partition(";")[0])
+
+
+def _scope(step: Step) -> tuple[str, ...]:
+    """The parts of the first name that tell a layer, without the operation's own; empty where none does."""
+    weights = [tensor for tensor in step.inputs[1:2] if tensor and tensor.constant]
+    names = (name for tensor in (*step.outputs[:1], *weights) for name in _parts(tensor))
+    return next((name for name in names if name), ())
+
+
+def _parts(tensor: Tensor) -> list[tuple[str, ...]]:
+    return [
+        tuple(part for part in name.split("/")[:-1] if part and not _MADE_UP.match(part))
+        for name in tensor.name.split(";")
+    ]
+
+
+def _root(scopes: Sequence[tuple[str, ...]]) -> tuple[str, bool]:
+    """The first part that nearly all names have, which is the model's name, and whether there is one."""
+    counted = Counter(scope[0] for scope in scopes if len(scope) > 1)
+    name, number = counted.most_common(1)[0] if counted else ("", 0)
+    return name, number >= _MOST_SHARE * len(scopes) > 0
