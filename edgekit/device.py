@@ -53,6 +53,9 @@ class Runner(Protocol):
             DeviceError: the device failed.
         """
 
+    def reset(self) -> None:
+        """Forget what the network remembers of earlier samples."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -82,6 +85,7 @@ class Request:
         spec: What follows the first colon of that; empty where nothing does.
         options: Those of the user's options that the device takes, with values that it allows.
         threads: Threads of the processor to use; None for the default.
+        keeps_state: Whether what the network's variables hold outlives a run; a runner that cannot is refused.
         fallback: Whether the user named other devices too, so that another file of the same network will do.
     """
 
@@ -90,6 +94,7 @@ class Request:
     spec: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     threads: int | None = None
+    keeps_state: bool = False
     fallback: bool = False
 
 
@@ -134,7 +139,7 @@ class _Processor:
         if request.model.is_edgetpu:
             path = _twin_of(request)
             warnings.warn(f"{CPU} runs {path}, the uncompiled twin of {request.model.label}", stacklevel=4)
-        return {request.name: Engine(path, threads=request.threads)}
+        return {request.name: Engine(path, threads=request.threads, keeps_state=request.keeps_state)}
 
 
 def _twin_of(request: Request) -> str:
@@ -164,7 +169,8 @@ class Opened:
 
 
 def open_device(
-    model: ModelFile, wanted: str, *, options: Mapping[str, object] | None = None, threads: int | None = None
+    model: ModelFile, wanted: str, *, options: Mapping[str, object] | None = None, threads: int | None = None,
+    keeps_state: bool = False,
 ) -> Opened:
     """Open a model on a device, or on the first of several that works.
 
@@ -176,6 +182,7 @@ def open_device(
             Python warning.
         options: The user's options for the device, by name.
         threads: Threads of the processor.
+        keeps_state: Whether what the network's variables hold outlives a run.
 
     Raises:
         UsageError: nobody registered the device, it takes no such option, or it does not go with the file.
@@ -190,7 +197,7 @@ def open_device(
     failures: dict[str, EdgeKitError] = {}
     for at, (name, device) in enumerate(zip(names, devices, strict=True)):
         taken = {option: value for option, value in given.items() if _option(device, option)}
-        request = Request(model, name, name.partition(":")[2], taken, threads, fallback=len(names) > 1)
+        request = Request(model, name, name.partition(":")[2], taken, threads, keeps_state, len(names) > 1)
         try:
             return Opened(name, device.open(request))
         except EdgeKitError as error:

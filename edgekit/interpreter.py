@@ -104,6 +104,7 @@ class Engine:
             crashes on a damaged one.
         threads: Threads of the processor to use, from 1 to 256; None for `default_threads()`.
         delegates: Accelerators, from `load_delegate`.
+        keeps_state: Whether what the network's variables hold (the state of an LSTM) outlives a run.
 
     Raises:
         UsageError: `threads` is no number from 1 to 256.
@@ -112,12 +113,13 @@ class Engine:
     """
 
     def __init__(
-        self, path: str | PathLike[str], *, threads: int | None = None, delegates: Sequence[Delegate] = ()
+        self, path: str | PathLike[str], *, threads: int | None = None, delegates: Sequence[Delegate] = (),
+        keeps_state: bool = False,
     ) -> None:
         if threads is not None:
             check_count("threads", threads, MOST_THREADS)
         self.threads = threads or default_threads()
-        self._path = Path(path)
+        self._path, self._keeps_state = Path(path), keeps_state
         self._lock = threading.Lock()
         self._delegates = tuple(delegates)  # the interpreter does not keep them alive
         self._interpreter = self._open()
@@ -157,8 +159,13 @@ class Engine:
         details = self._interpreter.get_input_details()
         self.run([np.zeros(entry["shape"], entry["dtype"]) for entry in details])
 
+    def reset(self) -> None:
+        """Forget what the network's variables hold."""
+        with self._lock:
+            self._interpreter.reset_all_variables()
+
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        """Run the network once, with nothing left over from the sample before.
+        """Run the network once, with nothing left over from the sample before unless state is to be kept.
 
         The state of an LSTM outlives a run in TensorFlow Lite, also where Keras' `stateful` was false, and
         would make each answer depend on earlier samples. Clearing it costs 0.2 µs.
@@ -178,7 +185,8 @@ class Engine:
             for index, array in zip(self._inputs, inputs, strict=True):
                 self._interpreter.set_tensor(index, array)
             try:
-                self._interpreter.reset_all_variables()
+                if not self._keeps_state:
+                    self._interpreter.reset_all_variables()
                 self._interpreter.invoke()
                 return [self._interpreter.get_tensor(index) for index in self._outputs]  # get_tensor copies
             except (RuntimeError, ValueError) as error:  # ValueError: an output that nothing computes

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgekit import metadata as metadata_files
 from edgekit.choices import check_count, one_of
-from edgekit.device import Opened, Runner, open_device
+from edgekit.device import Runner, open_device
 from edgekit.errors import DataError, ModelFileError, UsageError
 from edgekit.inputs import ImageOptions, Input, InputAdapter, arrange_inputs, check_options, image_spec
 from edgekit.interpreter import MOST_THREADS
@@ -33,6 +33,7 @@ from edgekit.metadata.types import (
 from edgekit.normalization import FORMS, parse_normalization
 from edgekit.quantization import Scale, dequantize, scale_of
 from edgekit.results import Latency, Result
+from edgekit.state import carried, check_states
 from edgekit.tasks import Output, Task, build_task, choose_task
 from edgekit.tflite import ModelFile, Tensor, read_model
 
@@ -51,7 +52,8 @@ class _Parts:
     scales: tuple[Scale | None, ...]
     task_name: str
     task: Task
-    opened: Opened
+    device: str
+    runners: Mapping[str, Runner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Model:
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts
         self._names = tuple(tensor.name for tensor in parts.inputs)
-        workers = [_Worker(name, runner, _adapters(parts.inputs)) for name, runner in parts.opened.runners.items()]
+        workers = [_Worker(name, runner, _adapters(parts.inputs)) for name, runner in parts.runners.items()]
         self._turns = cycle(workers)
 
     def __call__(self, data: Any, *, channels: ColourOrder = "rgb") -> Result:
@@ -139,6 +141,16 @@ class Model:
         with worker.lock:
             return worker.runner.run(tensors)
 
+    def reset(self) -> None:
+        """Forget earlier samples: a model that takes a stream piece by piece starts anew. Does nothing to others."""
+        for runner in self._parts.runners.values():
+            runner.reset()
+
+    @property
+    def remembers(self) -> bool:
+        """Whether an answer depends on earlier samples: the model takes a stream piece by piece."""
+        return bool(self.metadata.states) or self.metadata.keeps_state
+
     @property
     def path(self) -> Path:
         """The model file."""
@@ -172,17 +184,17 @@ class Model:
     @property
     def device(self) -> str:
         """What the model runs on, such as `cpu`; a result's own device says which one, where there are several."""
-        return self._parts.opened.name
+        return self._parts.device
 
     @property
     def parallel(self) -> int:
         """How many samples it runs at once, called from as many threads: 1 but where several chips share the work."""
-        return len(self._parts.opened.runners)
+        return len(self._parts.runners)
 
     @property
     def threads(self) -> int:
         """Threads of the processor that it may use."""
-        return next(iter(self._parts.opened.runners.values())).threads
+        return next(iter(self._parts.runners.values())).threads
 
     def __repr__(self) -> str:
         return f"<Model {self.path.name}: {self.task} on {self.device}>"
@@ -233,13 +245,16 @@ def load(
     options = _image_options(normalize, channels, resize)
     file = read_model(path)
     about = metadata_files.read(file)
+    check_states(file, about)
     outputs = _outputs(file, about, _labels(labels))
     name = choose_task(outputs, wanted=task, from_file=about.task, labelled=labels is not None)
-    opened = open_device(file, device, options=device_options, threads=threads)
+    inputs = _inputs(file, about, options)
+    opened = open_device(file, device, options=device_options, threads=threads, keeps_state=about.keeps_state)
     parts = _Parts(
-        path=Path(path), metadata=about, inputs=_inputs(file, about, options), outputs=outputs,
-        scales=tuple(scale_of(tensor, file.label) for tensor in file.outputs), task_name=name,
-        task=build_task(name, outputs, top=top), opened=opened,
+        path=Path(path), metadata=about, inputs=inputs, outputs=outputs,
+        scales=tuple(scale_of(file.outputs[at], file.label) for at in about.data_outputs(len(file.outputs))),
+        task_name=name, task=build_task(name, outputs, top=top), device=opened.name,
+        runners=carried(opened.runners, file, about),
     )
     return Model(parts)
 
@@ -281,9 +296,10 @@ def _labels(labels: str | PathLike[str] | Sequence[str] | None) -> tuple[str, ..
 
 def _inputs(file: ModelFile, about: Metadata, options: ImageOptions) -> tuple[Input, ...]:
     said = (*about.inputs, *[InputMetadata()] * len(file.inputs))
+    plain = list(_plain_inputs(file))
     inputs = tuple(
-        replace(tensor, image=image_spec(tensor, entry, options, about.origin))
-        for tensor, entry in zip(_plain_inputs(file), said, strict=False)
+        replace(plain[at], image=image_spec(plain[at], said[at], options, about.origin))
+        for at in about.data_inputs(len(plain))
     )
     check_options(options, inputs)
     return inputs
@@ -317,15 +333,16 @@ def _check_type(file: ModelFile, tensor: Tensor, name: str) -> None:
 
 def _outputs(file: ModelFile, about: Metadata, labels: tuple[str, ...]) -> tuple[Output, ...]:
     said = (*about.outputs, *[OutputMetadata()] * len(file.outputs))
+    positions = about.data_outputs(len(file.outputs))
     return tuple(
-        _output(file, position, said[position].labels, labels) for position in range(len(file.outputs))
+        _output(file, at, labels if labels and first else said[at].labels)
+        for at, first in zip(positions, (True, *[False] * len(positions)), strict=False)
     )
 
 
-def _output(file: ModelFile, position: int, from_file: tuple[str, ...], given: tuple[str, ...]) -> Output:
+def _output(file: ModelFile, position: int, labels: tuple[str, ...]) -> Output:
     tensor, name = file.outputs[position], file.output_names[position]
     _check_type(file, tensor, name)
-    labels = given if given and position == 0 else from_file
     return Output(name, tensor.static_shape, file.final_activation(position), labels)
 
 

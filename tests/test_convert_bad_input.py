@@ -145,7 +145,8 @@ def test_unknown_class_is_named(models: Path, tmp_path: Path) -> None:
             archive.writestr(name, json.dumps(config) if name == "config.json" else data)
     refusal = refuse(tmp_path, "unknown.keras", "--precision", "float32")
     assert refusal.code == 2
-    assert "SecretDense" in refusal.message
+    assert "(SecretDense)" in refusal.message
+    assert "--custom-objects their_project.layers:SecretDense" in refusal.message
     assert "edgekit.convert(model" in refusal.message
 
 

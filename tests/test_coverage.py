@@ -83,15 +83,17 @@ def test_the_page_is_what_the_kept_results_say() -> None:
     assert table.PAGE.read_text(encoding="utf-8") == table.page({g: outcome.load(g) for g in outcome.GROUPS})
 
 
-def test_page_counts_and_explains(monkeypatch: pytest.MonkeyPatch) -> None:
-    good = Outcome("Dense", size=1234, operations=3, sqnr_db=30.04, largest_error=0.0123, seconds=5.0, litert="yes",
-                   old_runtime="yes", old_steps=1, rewrites={"lstm": "It was fused."})
+def test_page_counts_and_explains() -> None:
+    good = Outcome(
+        "Dense", size=1234, operations=3, sqnr_db=30.04, largest_error=0.0123, seconds=5.0, peak_memory=900_000_000,
+        litert="yes", old_runtime="yes", old_steps=1, rewrites={"lstm": "It was fused."},
+    )
     island = Outcome("ELU", size=10, operations=1, float_tensors=("a", "b", "c", "d"), litert="yes", old_runtime="op 5")
     wrong = Outcome("GRU", size=10, operations=1, litert="yes", old_runtime="yes", old_steps=9, old_sqnr_db=7.25)
     failed = Outcome("Odd", error="layer 'odd' | cannot\nLeave it out.")
     page = table.page({"layers": Kept({"keras": "3"}, (good, island, wrong, failed))})
     assert "| Layers | 4 | 3 | 2 | 3 | 2 |" in page
-    assert "| Dense | yes | 1,234 | 3 | 30.0 | 1.23% | 5.0 | yes | ±1 | lstm |" in page
+    assert "| Dense | yes | 1,234 | 3 | 30.0 | 1.23% | 5.0 | 900 | yes | ±1 | lstm |" in page
     assert "- `lstm`: It was fused." in page
     assert "| yes | 7.2 dB |" in page
     assert "| ELU | **4 float** |" in page

@@ -56,6 +56,9 @@ class Chip:
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         return [np.abs(array) + self.number for array in inputs]
 
+    def reset(self) -> None:
+        pass
+
 
 @pytest.fixture
 def register(monkeypatch: pytest.MonkeyPatch) -> Register:

@@ -54,6 +54,32 @@ def test_what_the_tiny_classifier_holds(tiny_classifier: Path) -> None:
     assert not file.external_data
 
 
+def test_options_and_small_constants_are_those_that_the_schema_reads(shared: Path) -> None:
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    path = shared / "tflite" / "movenet_single_pose_lightning_ptq.tflite"
+    graph = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0).subgraphs[0]
+    file = read_model(path, details=True)
+    seen = set()
+    for operator, known in zip(file.main.operators, graph.operators, strict=True):
+        for name, value in operator.options.items():
+            first, *rest = name.split("_")
+            wanted = getattr(known.builtinOptions, first + "".join(part.capitalize() for part in rest))
+            assert value == (tuple(wanted) if isinstance(value, tuple) else wanted)
+            seen.add((operator.type, name))
+    assert {("CONV_2D", "stride_w"), ("DEPTHWISE_CONV_2D", "depth_multiplier"), ("CONCATENATION", "axis")} <= seen
+    interpreter = Interpreter(str(path))
+    constants = [tensor for tensor in file.main.tensors if tensor.values is not None]
+    assert len(constants) > 20
+    for tensor in constants:
+        assert np.array_equal(interpreter.get_tensor(tensor.index).ravel(), list(tensor.values or ()))
+
+
+def test_options_and_constants_are_read_when_asked_for_alone(shared: Path) -> None:
+    file = read_model(shared / "tflite" / "movenet_single_pose_lightning_ptq.tflite")
+    assert not any(operator.options for operator in file.main.operators)
+    assert all(tensor.values is None for tensor in file.main.tensors)
+
+
 def test_the_tiny_classifier_is_a_real_model(tiny_bytes: bytes) -> None:
     interpreter = Interpreter(model_content=tiny_bytes)
     interpreter.allocate_tensors()

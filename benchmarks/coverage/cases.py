@@ -48,7 +48,7 @@ class Case:
     covers: str = ""
     source: Source = "file"
     stateful: bool = False
-    calibration: int = 60
+    calibration: int = 120
     fresh: int = 40
 
     def model(self) -> Any:

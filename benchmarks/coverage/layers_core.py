@@ -24,8 +24,13 @@ def _around(place: Callable[..., Any], layer: Callable[..., Any], *arguments: An
     return place(layer(*arguments, **settings))
 
 
+def _wide() -> Any:
+    """A convolution whose results spread by about 2, as those before an activation do in a trained network."""
+    return L.Conv2D(8, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=1.5))
+
+
 def _activated(layer: Callable[..., Any], function: Any) -> Any:
-    return on_pictures(L.Conv2D(8, 1), layer(function))
+    return on_pictures(_wide(), layer(function))
 
 
 def activations() -> Iterator[Case]:
@@ -42,15 +47,15 @@ def activations() -> Iterator[Case]:
         yield Case(
             f"Activation, {name}", partial(_activated, L.Lambda, function), covers="Lambda", source="memory"
         )
-    yield _case("ReLU", "", lambda: on_pictures(L.Conv2D(8, 1), L.ReLU()))
-    yield _case("ReLU", "limit, slope and threshold", lambda: on_pictures(L.Conv2D(8, 1), L.ReLU(2.0, 0.1, 0.2)))
-    yield _case("LeakyReLU", "", lambda: on_pictures(L.Conv2D(8, 1), L.LeakyReLU(0.2)))
-    yield _case("PReLU", "", lambda: on_pictures(L.Conv2D(8, 1), L.PReLU()))
-    yield _case("PReLU", "a slope a channel", lambda: on_pictures(L.Conv2D(8, 1), L.PReLU(shared_axes=(1, 2))))
-    yield _case("ELU", "", lambda: on_pictures(L.Conv2D(8, 1), L.ELU()))
-    yield _case("Softmax", "", lambda: on_features(L.Softmax()))
-    yield _case("Softmax", "over channels of pictures", lambda: on_pictures(L.Softmax()))
-    yield _case("Softmax", "over rows", lambda: on_pictures(L.Softmax(axis=1)))
+    yield _case("ReLU", "", lambda: on_pictures(_wide(), L.ReLU()))
+    yield _case("ReLU", "limit, slope and threshold", lambda: on_pictures(_wide(), L.ReLU(2.0, 0.1, 0.2)))
+    yield _case("LeakyReLU", "", lambda: on_pictures(_wide(), L.LeakyReLU(0.2)))
+    yield _case("PReLU", "", lambda: on_pictures(_wide(), L.PReLU()))
+    yield _case("PReLU", "a slope a channel", lambda: on_pictures(_wide(), L.PReLU(shared_axes=(1, 2))))
+    yield _case("ELU", "", lambda: on_pictures(_wide(), L.ELU()))
+    yield _case("Softmax", "", lambda: on_features(L.Rescaling(2.0), L.Softmax()))
+    yield _case("Softmax", "over channels of pictures", lambda: on_pictures(_wide(), L.Softmax()))
+    yield _case("Softmax", "over rows", lambda: on_pictures(_wide(), L.Softmax(axis=1)))
 
 
 _WITH_ARGUMENTS: dict[str, Callable[[Any], Any]] = {

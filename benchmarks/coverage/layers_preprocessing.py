@@ -38,7 +38,7 @@ def _case(covers: str, variant: str, build: Build, **settings: Any) -> Case:
 def of_pictures() -> Iterator[Case]:
     """Pixels of 0 to 255 come in; the layer stands before the first convolution."""
     on = partial(_case, draw=pixels)
-    yield on("Rescaling", "", lambda: on_pixels(L.Rescaling(1 / 127.5, offset=-1)))
+    yield on("Rescaling", "", lambda: on_pixels(L.Rescaling(1 / 127.5, offset=-1), scale=1))
     for way in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"):
         yield on("Resizing", way, partial(_before, "Resizing", height=24, width=20, interpolation=way))
     yield on("Resizing", "to a smaller one", lambda: on_pixels(L.Resizing(8, 8)))
@@ -53,15 +53,18 @@ def of_pictures() -> Iterator[Case]:
     )
     for name, arguments in AUGMENTING.items():
         yield on(name, "", partial(_before, name, **arguments))
-    yield on("Pipeline", "", lambda: on_pixels(L.Pipeline([L.Rescaling(0.5), L.RandomFlip(), L.CenterCrop(12, 12)])))
+    yield on(
+        "Pipeline", "",
+        lambda: on_pixels(L.Pipeline([L.Rescaling(1 / 255), L.RandomFlip(), L.CenterCrop(12, 12)]), scale=1),
+    )
 
 
 def of_numbers() -> Iterator[Case]:
     """Normalization, binning, one-hot coding, look-up, hashing."""
     yield _case("Normalization", "", _normalized)
     yield _case(
-        "Normalization", "of pixels", lambda: on_pixels(L.Normalization(mean=[110, 120, 130], variance=[3000] * 3)),
-        draw=pixels,
+        "Normalization", "of pixels",
+        lambda: on_pixels(L.Normalization(mean=[110, 120, 130], variance=[3000] * 3), scale=1), draw=pixels,
     )
     yield _case("Normalization", "inverted", lambda: on_features(L.Normalization(mean=0.5, variance=2.0, invert=True)))
     edges = [-1.0, -0.3, 0.3, 1.0]

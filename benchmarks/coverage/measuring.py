@@ -62,7 +62,7 @@ def measure(case: Case, old_python: str) -> Outcome:
             return Outcome(case.name, error=str(error), crashed=" was ended by SIG" in str(error))
         outcome = Outcome(
             case.name, size=made.size, operations=sum(made.operations.values()), seconds=round(made.seconds, 1),
-            rewrites=made.rewrites, warnings=made.warnings,
+            peak_memory=made.peak_memory, rewrites=made.rewrites, warnings=made.warnings,
         )
         return _examined(outcome, read_model(MODEL), reference, case, old_python)
 

@@ -28,6 +28,7 @@ class Outcome:
             differs or nothing could be run.
         largest_error: Largest difference as a share of the range of the float results.
         seconds: Wall time of the conversion.
+        peak_memory: The most memory that the converter's process took, in bytes.
         rewrites: What the converter says it rewrote, a sentence each, by name.
         warnings: What else it says.
         litert: `yes`, or why the file does not run on ai-edge-litert.
@@ -46,6 +47,7 @@ class Outcome:
     sqnr_db: float | None = None
     largest_error: float | None = None
     seconds: float = 0.0
+    peak_memory: int = 0
     rewrites: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     litert: str = ""

@@ -34,10 +34,11 @@ def on_pictures(*layers: Callable[[Any], Any], channels: int = 8) -> Any:
     return _finish(inputs, _apply(x, layers), "pictures")
 
 
-def on_pixels(*layers: Callable[[Any], Any]) -> Any:
-    """Layers before a convolution, on pictures of 16 by 16 with pixels of 0 to 255."""
+def on_pixels(*layers: Callable[[Any], Any], scale: float = 1 / 255) -> Any:
+    """Layers before a convolution, on pictures of 16 by 16 with pixels of 0 to 255; `scale` is for their results."""
     inputs = keras.Input((16, 16, 3), name="image")
-    x = L.Rescaling(1 / 255)(_apply(inputs, layers))
+    x = _apply(inputs, layers)
+    x = x if scale == 1 else L.Rescaling(scale)(x)
     x = L.Conv2D(8, 3, padding="same", activation="relu", name="stem")(x)
     return _finish(inputs, L.GlobalAveragePooling2D()(x), "pixels")
 

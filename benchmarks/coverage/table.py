@@ -21,6 +21,7 @@ and default settings. This page is written by a command; its figures are measure
 - **error**: against the Keras model, on samples that were not used for calibration: signal to noise in decibels, and
   the largest difference as a share of the range of the float results.
 - **seconds**: of the whole conversion, most of them TensorFlow's start; two conversions ran side by side.
+- **MB**: the most memory that the converter's process took.
 - **LiteRT**, **2.14**: whether the file runs on ai-edge-litert and on tflite-runtime 2.14. There, `same` means the
   same output values, `±1` one quantization step apart at most; otherwise the decibels under that runtime are given.
 - **rewritten**: what the converter put into another form, by the name that `keep` takes; explained below the table.
@@ -36,8 +37,8 @@ python -m benchmarks.coverage all --old-runtime PYTHON --write
 start of their names (`--only LSTM GRU`); what was measured before is kept in `benchmarks/coverage/results/`.
 """
 _HEAD = (
-    "| {} | int8 | bytes | operations | dB | largest error | seconds | LiteRT | 2.14 | rewritten |\n"
-    "|---|---|---:|---:|---:|---:|---:|---|---|---|"
+    "| {} | int8 | bytes | operations | dB | largest error | seconds | MB | LiteRT | 2.14 | rewritten |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---|---|---|"
 )
 
 
@@ -68,18 +69,15 @@ def _summary(groups: Mapping[str, Kept]) -> str:
         found = kept.outcomes
         counts = (
             len(found), sum(not o.error for o in found), sum(o.full_int8 for o in found),
-            sum(o.litert == "yes" for o in found), sum(_agrees(o) for o in found),
+            sum(o.litert == "yes" for o in found), sum(o.old_runtime == "yes" for o in found),
         )
         rows.append(f"| {TITLES[name]} | {' | '.join(map(str, counts))} |")
     return "\n".join(rows)
 
 
-def _agrees(outcome: Outcome) -> bool:
-    """Whether the old runtime runs the file."""
-    return outcome.old_runtime == "yes"
-
-
 def _group(title: str, outcomes: Sequence[Outcome]) -> str:
+    if not outcomes:
+        return f"## {title}\n\nNot measured yet."
     rewrites = {name: said for outcome in outcomes for name, said in outcome.rewrites.items()}
     rows = [f"## {title}\n", _HEAD.format("model" if title != "Layers" else "layer")]
     rows += [_row(outcome) for outcome in outcomes]
@@ -89,12 +87,13 @@ def _group(title: str, outcomes: Sequence[Outcome]) -> str:
 
 def _row(outcome: Outcome) -> str:
     if outcome.error:
-        return f"| {outcome.name} | **{'crash' if outcome.crashed else 'fails'}** | | | | | | | | |"
+        return f"| {outcome.name} | **{'crash' if outcome.crashed else 'fails'}** | | | | | | | | | |"
     cells = [
         outcome.name, _int8(outcome), f"{outcome.size:,}", str(outcome.operations),
         "" if outcome.sqnr_db is None else f"{outcome.sqnr_db:.1f}",
         "" if outcome.largest_error is None else f"{outcome.largest_error:.2%}",
-        f"{outcome.seconds:.1f}", _short(outcome.litert), _old(outcome), " ".join(outcome.rewrites),
+        f"{outcome.seconds:.1f}", f"{outcome.peak_memory / 1e6:,.0f}", _short(outcome.litert), _old(outcome),
+        " ".join(outcome.rewrites),
     ]
     return f"| {' | '.join(cells)} |"
 

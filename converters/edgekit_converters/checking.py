@@ -95,7 +95,7 @@ def hold_against(model: ModelFile, frozen: Frozen, calibration: Calibration, cur
         ConversionError: they differ by more than `TOLERANCE` on random or on calibration samples.
     """
     engine = Engine(model.path)
-    for sample in (random_sample(frozen.inputs), *spread(calibration.samples, HELD_SAMPLES)):
+    for sample in (random_sample(frozen.data_inputs), *spread(calibration.samples, HELD_SAMPLES)):
         expected = frozen(sample)
         for name, values in zip(model.output_names, _run(engine, model, sample), strict=True):
             check_same(name, values, expected[name], cures)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from edgekit.errors import UsageError
 from edgekit.inputs import is_picture_shape
-from edgekit.metadata import InputMetadata, Metadata, OutputMetadata
+from edgekit.metadata import InputMetadata, Metadata, OutputMetadata, State
 from edgekit.metadata.types import Channels
 from edgekit.tasks import Output, build_task, choose_task
 from edgekit.tflite import ModelFile, Tensor
 from edgekit_converters.calibration import PIXEL_NORMALIZATION as PIXELS
 from edgekit_converters.calibration import Calibration
+from edgekit_converters.freezing import Frozen
 from edgekit_converters.options import Options
 from edgekit_converters.process import Job
 
@@ -20,7 +21,7 @@ _COLOURS = {"rgb": "RGB", "bgr": "BGR", "gray": "gray"}
 
 
 def describe(
-    model: ModelFile, job: Job, calibration: Calibration | None, versions: Mapping[str, str]
+    model: ModelFile, job: Job, frozen: Frozen, calibration: Calibration | None, versions: Mapping[str, str]
 ) -> Metadata:
     """The metadata of a converted model, from the options, the calibration data and the graph itself.
 
@@ -29,13 +30,20 @@ def describe(
         DataError: the labels do not go with the outputs.
     """
     options = job.options
+    states = tuple(
+        State(model.input_names.index(link.input.name), model.output_names.index(link.output))
+        for link in frozen.states
+    )
+    next_states = {state.output for state in states}
+    first = next(at for at in range(len(model.outputs)) if at not in next_states)
     outputs = [
-        Output(name, tensor.static_shape, model.final_activation(at), options.labels if at == 0 else ())
+        Output(name, tensor.static_shape, model.final_activation(at), options.labels if at == first else ())
         for at, (name, tensor) in enumerate(zip(model.output_names, model.outputs, strict=True))
     ]
     # The runtime's own rules, so that it takes what was made.
-    task = choose_task(outputs, wanted=options.task, from_file=None, labelled=bool(options.labels))
-    build_task(task, outputs, top=1)
+    answers = [output for at, output in enumerate(outputs) if at not in next_states]
+    task = choose_task(answers, wanted=options.task, from_file=None, labelled=bool(options.labels))
+    build_task(task, answers, top=1)
     _check_picture_options(model, options)
     return Metadata(
         name=job.name,
@@ -44,7 +52,12 @@ def describe(
             _describe_input(name, tensor, options, calibration)
             for name, tensor in zip(model.input_names, model.inputs, strict=True)
         ),
-        outputs=tuple(OutputMetadata(output.name, _OUTPUTS[task], output.labels) for output in outputs),
+        outputs=tuple(
+            OutputMetadata(output.name, "a state's next value" if at in next_states else _OUTPUTS[task], output.labels)
+            for at, output in enumerate(outputs)
+        ),
+        states=states,
+        keeps_state=frozen.keeps_state,
         task=task,
         target=options.target,
         provenance={

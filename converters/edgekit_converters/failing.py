@@ -92,7 +92,8 @@ def _users(places: Sequence[Place | str]) -> str:
     listed = " and ".join(shown[:_MOST_NAMED]) + more
     if not layers:
         return f", which stands at {listed} in the graph"
-    return f", which {listed} {'uses' if len(shown) == 1 else 'use'}"
+    comma = "," if " inside " in listed else ""
+    return f", which {listed}{comma} {'uses' if len(shown) == 1 else 'use'}"
 
 
 def _kind(detail: str) -> str:

@@ -16,15 +16,21 @@ import tensorflow as tf
 
 from edgekit.errors import ConversionError, EdgeKitError, ModelFileError
 from edgekit_converters.forms import convertible_layers
+from edgekit_converters.forms.streaming import (
+    StateLink,
+    carried_states,
+    fresh_states,
+    stateful_layers,
+    streaming_of,
+)
 from edgekit_converters.holding import check_same, random_sample
 from edgekit_converters.naming import names_of, output_leaves, valid_names
 from edgekit_converters.places import Place
-from edgekit_converters.recording import Call, operations_by_place, recorded_calls
+from edgekit_converters.reasons import reason_of
+from edgekit_converters.recording import Call, maker_of, operations_by_place, recorded_calls
 from edgekit_converters.shapes import GivenShape
 from edgekit_converters.signatures import Signature, signature_of
 from edgekit_converters.specs import InputSpec
-
-LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,22 @@ class Frozen:
     """The calls of Keras layers, in order; none where the model is no Keras model any more."""
     places: Mapping[str, Place] = field(default_factory=dict)
     """The layer of each operation that is known to come from one, by the operation's name."""
+    states: tuple[StateLink, ...] = ()
+    """Inputs that take an output again with the next sample."""
+    keeps_state: bool = False
+    """Whether operations remember something from sample to sample; the function itself does not."""
+
+    @property
+    def data_inputs(self) -> tuple[InputSpec, ...]:
+        """The inputs that are no states."""
+        states = {link.input.name for link in self.states}
+        return tuple(spec for spec in self.inputs if spec.name not in states)
 
     def __call__(self, sample: Mapping[str, Any]) -> dict[str, Any]:
-        """Float outputs by name, NumPy arrays, for inputs by name."""
-        outputs = self.function(*(tf.constant(sample[spec.name], spec.dtype) for spec in self.inputs))
+        """Float outputs by name, NumPy arrays, for inputs by name; states that are not given are zero."""
+        zeros = {link.input.name: np.zeros(link.input.shape, link.input.dtype) for link in self.states}
+        given = {**zeros, **sample}
+        outputs = self.function(*(tf.constant(given[spec.name], spec.dtype) for spec in self.inputs))
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
@@ -70,20 +88,31 @@ def freeze_keras(
     check_types(model.name, signature.specs)
     _refuse_what_cannot_be(model)
 
+    layers = stateful_layers(model)
+    streaming = streaming_of(layers, cures)
+    specs = (*signature.specs, *(link.input for link in streaming.links))
+
     def call(*tensors: Any) -> dict[str, Any]:
-        return _named(model, model(signature.pack(tensors), training=False))
+        given = dict(zip((spec.name for spec in specs), tensors, strict=True))
+        streaming.given.update(given)
+        outputs = _named(model, model(signature.pack(tensors[: len(signature.specs)]), training=False))
+        return {**outputs, **streaming.found}
 
     module = tf.Module()
     with recorded_calls(model, keras.layers.Layer, keras.Model) as calls, valid_names(model) as variables:
         # The converter cannot track a Keras 3 model (READ_VARIABLE fails); it can track the variables' values.
         module.variables_of_model = variables
-        with convertible_layers(cures) as rewrites:
-            function = trace_model(model.name, call, signature.specs)
+        with convertible_layers(cures) as rewrites, carried_states(streaming):
+            function = trace_model(model.name, call, specs)
+    places = operations_by_place(calls)
+    check_outputs(model.name, function, places)
     frozen = Frozen(
-        function, module, signature.specs, tuple(dict.fromkeys(rewrites)), tuple(calls), operations_by_place(calls)
+        function, module, specs, tuple(dict.fromkeys(rewrites)), tuple(calls), places, streaming.links,
+        bool(streaming.fused),
     )
-    if rewrites:
-        _hold_against(frozen, model, signature)
+    if rewrites or layers:
+        with fresh_states(layers):
+            _hold_against(frozen, model, signature)
     return frozen
 
 
@@ -99,12 +128,15 @@ def _named(model: Any, outputs: Any) -> dict[str, Any]:
 
 
 def _refuse_what_cannot_be(model: Any) -> None:
-    stateful = [layer.name for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
-    if stateful:
-        raise ConversionError(
-            f"model '{model.name}' keeps state from call to call in layer '{stateful[0]}', which EdgeKit cannot yet",
-            hint="Build it with stateful=False and give the whole window at once.",
-        )
+    known = {id(layer) for layer in stateful_layers(model)}
+    for layer in model._flatten_layers():
+        inner = isinstance(layer, keras.layers.RNN) or type(layer).__name__ == "Bidirectional"
+        if getattr(layer, "stateful", False) and id(layer) not in known and not inner:
+            raise ConversionError(
+                f"model '{model.name}' keeps state from call to call in layer '{layer.name}' "
+                f"({type(layer).__name__}), and EdgeKit carries that of recurrent layers alone",
+                hint="Give the state as an input of the model, and its next value as an output.",
+            )
     check_finite(model.name, ((variable.path, variable.value) for variable in model.variables))
 
 
@@ -143,13 +175,37 @@ def check_types(name: str, specs: Sequence[InputSpec]) -> None:
             )
 
 
+def check_outputs(name: str, function: Any, places: Mapping[str, Place]) -> None:
+    """See that the outputs are tensors, and of numbers.
+
+    Raises:
+        ConversionError: there is none, or one is text or complex; the message names the layer that gives it.
+    """
+    outputs: dict[str, Any] = function.structured_outputs
+    if not outputs:
+        raise ConversionError(f"model '{name}' gives no outputs", hint="Have its call() return what it computes.")
+    for output, tensor in zip(sorted(outputs), function.outputs, strict=True):  # dicts go by their keys
+        if tensor.dtype.is_complex or tensor.dtype == tf.string:
+            maker = maker_of(tensor, places)
+            kind = "complex numbers" if tensor.dtype.is_complex else "text"
+            raise ConversionError(
+                f"output '{output}' of model '{name}' is {kind}, which a device cannot give"
+                + (f"; it comes from {maker}" if maker else ""),
+                hint="End the model in numbers: real part, magnitude (keras.ops.abs) or a class.",
+            )
+
+
 def _hold_against(frozen: Frozen, model: Any, signature: Signature) -> None:
-    """Refuse rewritten layers whose float results are not those of the model itself."""
-    sample = random_sample(frozen.inputs)
-    inputs = signature.pack([tf.constant(sample[s.name]) for s in frozen.inputs])
-    own = _named(model, model(inputs, training=False))
-    for name, values in frozen(sample).items():
-        check_same(name, values, np.asarray(own[name]), frozen.rewrites)
+    """Refuse rewritten layers whose float results are not those of the model itself, also for a second sample."""
+    sample = random_sample(signature.specs)
+    inputs = signature.pack([tf.constant(sample[s.name]) for s in signature.specs])
+    states: dict[str, Any] = {}
+    for _ in range(2 if frozen.states and not frozen.keeps_state else 1):
+        own = _named(model, model(inputs, training=False))
+        found = frozen({**sample, **states})
+        states = {link.input.name: found.pop(link.output) for link in frozen.states}
+        for name, values in found.items():
+            check_same(name, values, np.asarray(own[name]), frozen.rewrites)
 
 
 def trace_model(name: str, call: Callable[..., dict[str, Any]], specs: Sequence[InputSpec]) -> Any:
@@ -175,11 +231,3 @@ def trace(call: Callable[..., dict[str, Any]], specs: Sequence[InputSpec]) -> An
     """The concrete function of a call for these inputs."""
     signature = [tf.TensorSpec(spec.shape, spec.dtype, name=spec.name) for spec in specs]
     return tf.function(call, input_signature=signature, autograph=False).get_concrete_function()
-
-
-def reason_of(error: Exception) -> str:
-    """The line of an error that says something: Keras announces some with a line that ends in a colon or a stop."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if not line.endswith(":") and "Exception encountered" not in line), "")
-    plain = told.replace("\x1b[1m", "").replace("\x1b[0m", "")
-    return plain[:LONGEST_REASON].rstrip(".") or type(error).__name__

@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from edgekit.errors import MissingDependencyError, ModelFileError
 from edgekit_converters.foreign_code import refuse_foreign_code
-from edgekit_converters.freezing import Frozen, check_finite, check_types, reason_of, trace_model
+from edgekit_converters.freezing import Frozen, check_finite, check_outputs, check_types, trace_model
 from edgekit_converters.keras_files import KerasFile, linked, read_config
 from edgekit_converters.naming import numbered, plain_name, valid_layers
+from edgekit_converters.reasons import reason_of
 from edgekit_converters.recording import operations_by_place, recorded_calls
 from edgekit_converters.shapes import GivenShape, fixed_shapes
 from edgekit_converters.specs import InputSpec, distinct, tidy
@@ -77,4 +78,6 @@ def freeze_keras2(model: Any, given: Sequence[GivenShape] = ()) -> Frozen:
         function = trace_model(model.name, call, specs)
     module = tf.Module()  # the converter cannot save a model with odd names, and falls back to its older way
     module.variables_of_model = list(model.variables)
-    return Frozen(function, module, specs, calls=tuple(calls), places=operations_by_place(calls))
+    places = operations_by_place(calls)
+    check_outputs(model.name, function, places)
+    return Frozen(function, module, specs, calls=tuple(calls), places=places)

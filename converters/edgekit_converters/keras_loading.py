@@ -12,9 +12,9 @@ from typing import Any
 import keras
 
 from edgekit.errors import ModelFileError
-from edgekit_converters.freezing import reason_of
 from edgekit_converters.keras2 import load_keras2
 from edgekit_converters.keras_files import KerasFile, Layer, linked, read_config
+from edgekit_converters.reasons import reason_of
 from edgekit_converters.repairing import HARD_SIGMOID, repaired
 
 _UNKNOWN_CLASS = re.compile(r"Could not locate (?:class|function) '([\w>.]+)'|Unknown layer: '?([\w>.]+)")
@@ -40,7 +40,7 @@ def load_keras(file: KerasFile, folder: Path, custom: Mapping[str, Any]) -> Any:
     """
     try:
         path = _for_keras_3(file, folder)
-        objects = {HARD_SIGMOID: _hard_sigmoid, **custom}
+        objects = {HARD_SIGMOID: keras2_hard_sigmoid, **custom}
         with keras.saving.custom_object_scope(objects):  # layers inside of wrappers see no other
             return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its layers do
@@ -50,8 +50,8 @@ def load_keras(file: KerasFile, folder: Path, custom: Mapping[str, Any]) -> Any:
         raise refused from error
 
 
-def _hard_sigmoid(x: Any) -> Any:
-    """As Keras 2 has it."""
+def keras2_hard_sigmoid(x: Any) -> Any:
+    """As Keras 2 has it; the function goes by the name that the repaired configuration gives, where it is copied."""
     return keras.ops.clip(0.2 * x + 0.5, 0, 1)
 
 
@@ -87,6 +87,11 @@ def _cannot_load(file: KerasFile, error: Exception) -> ModelFileError:
             f"{file.path} was written by Keras {file.version}, and Keras {keras.__version__} here cannot read it: "
             f"{reason_of(error)}",
             hint=f"Update it: pip install 'keras>={file.version}'",
+        )
+    if isinstance(error, OSError):  # of h5py: the archive is whole, and the file in it is not
+        return ModelFileError(
+            f"{file.path} is damaged: its weights cannot be read ({reason_of(error)})",
+            hint="Copy or save the model again.",
         )
     return ModelFileError(
         f"Keras {keras.__version__} cannot load {file.path}: {reason_of(error)}",

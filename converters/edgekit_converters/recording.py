@@ -94,6 +94,14 @@ def operations_by_place(calls: list[Call]) -> dict[str, Place]:
     return {name: call.place for call in calls for name in call.operations}
 
 
+def maker_of(tensor: Any, known: Mapping[str, Place]) -> Place | None:
+    """The layer that gives a tensor of a traced function, past the operations that only hand it on."""
+    operation = tensor.op
+    while operation.name not in known and len(operation.inputs) == 1:
+        operation = operation.inputs[0].op
+    return known.get(operation.name)
+
+
 def places_of(graph: Any, kind: str, known: Mapping[str, Place]) -> list[Place | str]:
     """Where operations of a kind come from.
 

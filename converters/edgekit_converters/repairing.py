@@ -24,7 +24,13 @@ _NOT_OF_RATE = {"trainable", "noise_shape", "data_format"}
 _ONLY_WHILE_TRAINING = {"RandomHeight", "RandomWidth"}
 HARD_SIGMOID = "keras2_hard_sigmoid"
 """Keras 3 gives another function under the old name, with a slope of 1/6 for 0.2: a model would answer otherwise."""
-_RENAMED_FUNCTIONS = {"softmax_v2": "softmax", "swish": "silu", "hard_sigmoid": HARD_SIGMOID}
+_FUNCTIONS: dict[str, Any] = {
+    "softmax_v2": "softmax", "swish": "silu",
+    # As an object, which is found inside of wrappers too.
+    "hard_sigmoid": {
+        "module": "builtins", "class_name": "function", "config": HARD_SIGMOID, "registered_name": HARD_SIGMOID,
+    },
+}
 _POLICIES = {"Policy", "PolicyV1", "DTypePolicy"}
 _MODELS = {"Functional", "Model", "Sequential"}
 
@@ -65,7 +71,7 @@ def _layer(kind: str, config: dict[str, Any]) -> dict[str, Any]:
         config["dtype"] = config["dtype"]["config"]["name"]
     for key in ("activation", "recurrent_activation"):
         if isinstance(config.get(key), str):
-            config[key] = _RENAMED_FUNCTIONS.get(config[key], config[key])
+            config[key] = _FUNCTIONS.get(config[key], config[key])
     if kind == "ThresholdedReLU":
         return {"class_name": "ReLU", "config": {"name": config["name"], "threshold": float(config.get("theta", 1.0))}}
     if kind in _ONLY_WHILE_TRAINING:

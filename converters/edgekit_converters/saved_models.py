@@ -12,14 +12,17 @@ from typing import Any
 import tensorflow as tf
 
 from edgekit.errors import ConversionError
-from edgekit_converters.freezing import Frozen, check_finite, check_types, reason_of, trace_model
+from edgekit_converters.forms.streaming import StateLink
+from edgekit_converters.freezing import Frozen, check_finite, check_outputs, check_types, trace_model
 from edgekit_converters.places import Place
+from edgekit_converters.reasons import reason_of
 from edgekit_converters.shapes import GivenShape, fixed_shapes
 from edgekit_converters.specs import InputSpec, distinct, tidy
 
 _PREFERRED = ("serving_default", "serve")
 _UNKNOWN_OPERATION = re.compile(r"Op type not registered '(\w+)'")
 _PLACES = Path("assets.extra", "edgekit_layers.json")
+_STATES = Path("assets.extra", "edgekit_states.json")
 
 
 def freeze_saved_model(folder: Path, given: Sequence[GivenShape] = ()) -> Frozen:
@@ -52,7 +55,10 @@ def freeze_saved_model(folder: Path, given: Sequence[GivenShape] = ()) -> Frozen
 
     function = trace_model(folder.name, call, specs)
     check_finite(folder.name, _variables(signature))
-    return Frozen(function, loaded, specs, places=_read_places(folder))
+    places = _read_places(folder)
+    check_outputs(folder.name, function, places)
+    states, keeps_state = _read_states(folder, specs)
+    return Frozen(function, loaded, specs, places=places, states=states, keeps_state=keeps_state)
 
 
 def _loaded(folder: Path) -> Any:
@@ -115,6 +121,16 @@ def save_frozen(frozen: Frozen, folder: Path) -> None:
     known = {name: places.index(place) for name, place in frozen.places.items()}
     (folder / _PLACES).parent.mkdir(exist_ok=True)
     (folder / _PLACES).write_text(json.dumps({"layers": [asdict(place) for place in places], "operations": known}))
+    links = {link.input.name: link.output for link in frozen.states}
+    (folder / _STATES).write_text(json.dumps({"links": links, "keeps_state": frozen.keeps_state}))
+
+
+def _read_states(folder: Path, specs: Sequence[InputSpec]) -> tuple[tuple[StateLink, ...], bool]:
+    if not (folder / _STATES).is_file():
+        return (), False
+    written = json.loads((folder / _STATES).read_text())
+    links = written["links"]
+    return tuple(StateLink(spec, links[spec.name]) for spec in specs if spec.name in links), written["keeps_state"]
 
 
 def _read_places(folder: Path) -> dict[str, Place]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from edgekit import metadata
 from edgekit._version import __version__
 from edgekit.tflite import ModelFile, parse_model, read_model
 from edgekit_converters import checking, describing, surgery
-from edgekit_converters.calibration import Calibration, load_calibration
+from edgekit_converters.calibration import Calibration, Feed, load_calibration
 from edgekit_converters.cures import CURES
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.freezing import Frozen
@@ -55,7 +57,7 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     warnings = checking.check_content(parse_model(flatbuffer), job.options)
     path = job.folder / MODEL
     path.write_bytes(flatbuffer)
-    described = describing.describe(read_model(path), job, calibration, _versions())
+    described = describing.describe(read_model(path), job, frozen, calibration, _versions())
     path.write_bytes(metadata.write(flatbuffer, described))
     model = read_model(path)
     agreement = None
@@ -68,7 +70,19 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
 def _calibrate(job: Job, frozen: Frozen, report: OnProgress) -> Calibration | None:
     if job.calibration is None:
         return None
-    return load_calibration(job.calibration, job.calibration_name, frozen.inputs, job.options, report)
+    found = load_calibration(job.calibration, job.calibration_name, frozen.data_inputs, job.options, report)
+    return replace(found, samples=_with_states(frozen, found.samples)) if frozen.states else found
+
+
+def _with_states(frozen: Frozen, samples: Sequence[Feed]) -> list[Feed]:
+    """The samples as one stream: each with the states that the float model has come to by then."""
+    states: Feed = {link.input.name: np.zeros(link.input.shape, link.input.dtype) for link in frozen.states}
+    carried = []
+    for sample in samples:
+        carried.append({**sample, **states})
+        outputs = frozen(carried[-1])
+        states = {link.input.name: outputs[link.output] for link in frozen.states}
+    return carried
 
 
 def _to_flatbuffer(

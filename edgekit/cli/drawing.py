@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from edgekit.cli.layout import visible
 from edgekit.placement import PlacedOperation, Placement
@@ -12,7 +13,7 @@ from edgekit.placement import PlacedOperation, Placement
 BOX_WIDTH, BOX_HEIGHT = 190, 38
 GAP, LANE, ROW = 24, 14, 70
 MARGIN, HEAD = 24, 96
-LONGEST = 27
+LONGEST, LONGEST_NAME = 25, 30
 _SWEEPS = 4
 _ON_TARGET, _ON_CPU, _CROSSING = ("#2e7d32", "#e8f5e9"), ("#c62828", "#ffebee"), "#c62828"
 _STYLE = (
@@ -80,7 +81,7 @@ def _lines(placed: Placement, layout: _Layout, spots: Mapping[object, _Spot]) ->
         points = [spots[item] for item in chain]
         first = points[0]
         steps = [f"M{first.x:.0f},{first.y + BOX_HEIGHT / 2:.0f}"]
-        for before, after in zip(points, points[1:], strict=False):
+        for before, after in pairwise(points):
             top = before.y + BOX_HEIGHT / 2
             bottom = after.y - BOX_HEIGHT / 2
             middle = (top + bottom) / 2
@@ -97,18 +98,17 @@ def _box(operation: PlacedOperation, spot: _Spot, target: str) -> str:
     said = (operation.name, operation.status, operation.reason, operation.advice)
     tip = "\n".join(_text(line) for line in said if line)
     label = f"{operation.index} {operation.custom_code or operation.type}"
+    label = label if len(label) <= LONGEST else f"{label[:LONGEST]}…"
+    name = operation.layer or operation.name
+    name = name if len(name) <= LONGEST_NAME else f"…{name[-LONGEST_NAME:]}"
     return (
         f"<g><title>{tip}</title>"
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5" fill="{fill}" '
         f'stroke="{stroke}"{dash}/>'
-        f'<text x="{x + 8:.0f}" y="{y + 16:.0f}">{_text(_cut(label))}</text>'
-        f'<text class="small" x="{x + 8:.0f}" y="{y + 30:.0f}">{_text(_cut(operation.layer or operation.name))}</text>'
+        f'<text x="{x + 8:.0f}" y="{y + 16:.0f}">{_text(label)}</text>'
+        f'<text class="small" x="{x + 8:.0f}" y="{y + 30:.0f}">{_text(name)}</text>'
         "</g>"
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST - 1]}…"
 
 
 def _text(text: str) -> str:
@@ -143,7 +143,7 @@ def _order(rows: list[list[object]], chains: Sequence[Sequence[object]]) -> None
     above: dict[object, list[object]] = {}
     below: dict[object, list[object]] = {}
     for chain in chains:
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in pairwise(chain):
             above.setdefault(lower, []).append(upper)
             below.setdefault(upper, []).append(lower)
     place = {item: index for row in rows for index, item in enumerate(row)}

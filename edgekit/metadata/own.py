@@ -11,6 +11,11 @@ Version 1 is a JSON object with the keys
 `inputs`
     For each input in the graph's order an object with `content` (`image`, `features`, `audio`, `unknown`),
     `channels` (`rgb`, `bgr`, `gray` or null) and `resize` (`stretch`, `letterbox`, `crop` or null).
+`states`
+    For each state that the runtime carries from sample to sample an object with `input` and `output`, places in the
+    graph's order. May be left out.
+`keeps_state`
+    Whether what operations remember outlives a run. May be left out: false.
 `provenance`
     An object: where the model comes from and how it was made. Readers pass it on as it is.
 """
@@ -24,7 +29,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from edgekit.errors import DataError
-from edgekit.metadata.types import Channels, Content, InputMetadata, Metadata, ResizeRule
+from edgekit.metadata.types import Channels, Content, InputMetadata, Metadata, ResizeRule, State
 from edgekit.tflite.flatbuffer import DamagedError, Data
 
 FILE = "edgekit.json"
@@ -54,6 +59,8 @@ def encode_own(metadata: Metadata, sha256: str) -> bytes:
         "task": metadata.task,
         "target": metadata.target,
         "inputs": [{key: getattr(item, key) for key in _CHOICES} for item in metadata.inputs],
+        "states": [{"input": state.input, "output": state.output} for state in metadata.states],
+        "keeps_state": metadata.keeps_state,
         "provenance": dict(metadata.provenance),
     }
     try:
@@ -105,11 +112,27 @@ def apply_own(document: Mapping[str, Any], metadata: Metadata) -> Metadata:
         task=document["task"],
         target=document["target"],
         provenance=document["provenance"],
+        states=_states(document),
+        keeps_state=bool(document.get("keeps_state", False)),
         inputs=tuple(
             _input(item, values) for item, values in zip(metadata.inputs, described, strict=False)
         ),
         origin="edgekit",
     )
+
+
+def _states(document: Mapping[str, Any]) -> tuple[State, ...]:
+    states = document.get("states", [])
+    if not isinstance(states, list):
+        raise DamagedError(f"'states' in its {FILE} is {states!r}")
+    return tuple(_state(state) for state in states)
+
+
+def _state(state: Any) -> State:
+    taken, given = (state.get("input"), state.get("output")) if isinstance(state, dict) else (None, None)
+    if not (isinstance(taken, int) and isinstance(given, int) and min(taken, given) >= 0):
+        raise DamagedError(f"'states' in its {FILE} holds {state!r}")
+    return State(taken, given)
 
 
 def _input(item: InputMetadata, values: Any) -> InputMetadata:

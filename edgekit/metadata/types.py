@@ -52,6 +52,16 @@ class OutputMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What the network remembers by taking one of its outputs again with the next sample. Starts from zero."""
+
+    input: int
+    """Place among the graph's inputs, from 0."""
+    output: int
+    """Place among the graph's outputs, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """All that a file says of its model. Empty fields are what it does not say."""
 
@@ -64,9 +74,23 @@ class Metadata:
     outputs: tuple[OutputMetadata, ...] = ()
     task: str | None = None
     target: str | None = None
+    states: tuple[State, ...] = ()
+    """Inputs and outputs that the runtime connects; no one else feeds or sees them."""
+    keeps_state: bool = False
+    """Whether what operations remember (an LSTM's state) outlives a run: the model takes a stream piece by piece."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """JSON-like: source file and its SHA-256, versions, precision, calibration summary."""
     origin: Origin = "none"
     """Whose format was found (the richest one wins). Ignored when writing."""
     files: tuple[str, ...] = ()
     """Names in the file's archive, as found. Ignored when writing."""
+
+    def data_inputs(self, count: int) -> list[int]:
+        """Places of the graph's `count` inputs that are no states."""
+        states = {state.input for state in self.states}
+        return [at for at in range(count) if at not in states]
+
+    def data_outputs(self, count: int) -> list[int]:
+        """Places of the graph's `count` outputs that are no states."""
+        states = {state.output for state in self.states}
+        return [at for at in range(count) if at not in states]

@@ -49,6 +49,18 @@ def _is_zero(state: Any) -> bool:
     return known is not None and not np.any(known)
 
 
+def can_be_fused(layer: Any) -> bool:
+    """Whether an LSTM layer that is given no mask and no state becomes the fused operation."""
+    return (
+        layer.use_bias and not layer.return_state and layer.use_cudnn is not False
+        and _usual(layer.activation, layer.recurrent_activation)
+    )
+
+
+def _usual(activation: Any, recurrent_activation: Any) -> bool:
+    return activation is keras.activations.tanh and recurrent_activation is keras.activations.sigmoid
+
+
 def _lstm(
     inputs: Any, initial_state_h: Any, initial_state_c: Any, mask: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
     activation: Any, recurrent_activation: Any, return_sequences: bool = False, go_backwards: bool = False,
@@ -60,7 +72,7 @@ def _lstm(
     """
     refuse_unless(
         mask is None and bias is not None and _is_zero(initial_state_h) and _is_zero(initial_state_c)
-        and activation is keras.activations.tanh and recurrent_activation is keras.activations.sigmoid
+        and _usual(activation, recurrent_activation)
     )
     if go_backwards:
         inputs = inputs[:, ::-1]

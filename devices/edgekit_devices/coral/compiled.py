@@ -53,7 +53,8 @@ def _in_options(options: bytes) -> bytes:
     from flatbuffers import flexbuffers  # 10 ms, for compiled files only
 
     try:
-        content = flexbuffers.GetRoot(options).AsMap[PACKAGE_KEY].AsStringBytes
+        value = flexbuffers.GetRoot(options).AsMap[PACKAGE_KEY]
+        content = value.AsBlob if value.IsBlob else value.AsStringBytes
     # What its reader meets in bytes that are no FlexBuffer: widths, offsets and types that cannot be.
     except (struct.error, IndexError, KeyError, ValueError, TypeError, AssertionError) as error:
         raise DamagedError("its options are no map that holds one") from error

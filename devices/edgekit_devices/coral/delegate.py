@@ -67,7 +67,7 @@ class Coral:
         trial = Trial(
             model=str(request.model.path), library=library_path(request.options), spec=request.spec,
             options={name: value for name, value in request.options.items() if name not in _OWN},
-            threads=request.threads, needed=needed_runtime(request.model),
+            threads=request.threads, keeps_state=request.keeps_state, needed=needed_runtime(request.model),
         )
         found = _try(trial, seconds)
         _warn_of_heat(found)

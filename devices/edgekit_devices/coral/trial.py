@@ -25,6 +25,7 @@ class Trial:
         spec: Which device, as in `selection.parse`.
         options: What libedgetpu is told beside the device.
         threads: Threads of the processor; None for the default.
+        keeps_state: Whether what the network's variables hold outlives a run.
         needed: Version of the runtime that the model needs; None where that is not known.
     """
 
@@ -33,6 +34,7 @@ class Trial:
     spec: str
     options: dict[str, str]
     threads: int | None = None
+    keeps_state: bool = False
     needed: int | None = None
 
 
@@ -73,7 +75,9 @@ def open_engine(trial: Trial, spec: str) -> Engine:
     except DelegateError as error:
         raise diagnosis.refused(name, trial.library, error.reason, look()) from error
     try:
-        return Engine(trial.model, threads=trial.threads, delegates=[delegate])
+        return Engine(
+            trial.model, threads=trial.threads, delegates=[delegate], keeps_state=trial.keeps_state
+        )
     except ModelFileError as error:
         raise diagnosis.not_run(name, trial.library, str(error.__cause__)) from error
 

@@ -72,7 +72,8 @@ CUSTOM: Mapping[str, str] = {
 
 _NEWER_ACTIVATION = "Replace gelu, mish, selu, softplus and exponential by relu6 or swish."
 TOO_NEW: Mapping[str, str] = {
-    "": "Convert with TensorFlow 2.8 or older, or find what layer made it and replace that.",
+    "": "Convert with edgekit convert --target coral, which keeps to what the compiler knows, or with TensorFlow 2.8 "
+    "or older; or replace the layer that made it.",
     "CONV_2D": "Write a convolution with groups as a depthwise and a pointwise one, or split and concatenate by hand.",
     "EXP": _NEWER_ACTIVATION,
     "GELU": _NEWER_ACTIVATION,

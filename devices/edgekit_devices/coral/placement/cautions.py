@@ -84,4 +84,15 @@ def dense_inputs(step: Step) -> bool:
     return (0, *step.shape(1))[-1] < DENSE_INPUTS
 
 
-CAUTIONS = (reshaped_bytes, concatenated_bytes, averaged_pixels, unseen_factor, lstm_inputs, dense_inputs)
+@rule("TILE", certain=False, advice="If the compiler leaves it on the CPU: resize by the nearest pixel instead.")
+def not_documented(step: Step) -> bool:
+    """Coral's table does not have it, and it may not be mapped.
+
+    No row; one public model has a TILE of 128 channels from 1 x 1 to 33 x 33 on the Edge TPU.
+    """
+    return step.type != "TILE"
+
+
+CAUTIONS = (
+    not_documented, reshaped_bytes, concatenated_bytes, averaged_pixels, unseen_factor, lstm_inputs, dense_inputs,
+)

@@ -10,6 +10,7 @@ from edgekit.tflite.opcodes import EDGETPU_CUSTOM_OP
 from edgekit.tflite.reader import open_data
 from edgekit_devices.coral.compiled import read_packages
 from edgekit_devices.coral.placement.layers import layer_names, operation_name
+from edgekit_devices.coral.placement.phrases import MAPPED
 from edgekit_devices.coral.placement.step import bytes_of, edges, steps
 from edgekit_devices.coral.placement.verdicts import TARGET
 
@@ -39,7 +40,8 @@ def describe_compiled(file: ModelFile, model: str | os.PathLike[str] | bytes) ->
         PlacedOperation(
             index=step.operator.index, type=step.type, custom_code=step.operator.custom_code,
             name=operation_name(step), layer=layer, placement=TARGET if step in inside else "cpu",
-            status="", reason=_INSIDE if step in inside else _LEFT, subgraph=numbers.get(step.operator.index),
+            status=MAPPED if step in inside else "", reason=_INSIDE if step in inside else _LEFT,
+            subgraph=numbers.get(step.operator.index),
         )
         for step, layer in zip(found, layer_names(found), strict=True)
     )

@@ -77,6 +77,19 @@ def output_rank(step: Step) -> bool:
 
 
 @rule(
+    "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV",
+    status=phrases.NOT_CONSTANT, advice="Make the kernel a weight of the layer rather than something computed.",
+)
+def constant_kernel(step: Step) -> bool:
+    """Its kernel is computed while the model runs.
+
+    Model requirements: model parameters (such as bias tensors) are constant at compile-time.
+    """
+    kernel = step.input(1)
+    return kernel is None or kernel.constant
+
+
+@rule(
     status=phrases.ONE_SUBGRAPH, innermost=INNERMOST,
     advice="Change the operation that makes this input, so that only its last three dimensions are larger than 1.",
 )
@@ -88,5 +101,5 @@ def input_rank(step: Step) -> bool:
     return all(_ranked(tensor) for tensor in step.data)
 
 
-GENERAL = (quantize_from_integers, eight_bits, in_the_table, output_rank, input_rank)
+GENERAL = (quantize_from_integers, eight_bits, in_the_table, output_rank, constant_kernel, input_rank)
 """In the order in which the compiler's phrases tell that it checks."""

@@ -9,13 +9,15 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from edgekit.tflite import Tensor
 from edgekit.tflite.model_file import tidy_name
 from edgekit_devices.coral.placement.step import Step
 
 _MADE_UP = re.compile(r"(tfl|arith|std)\.|StatefulPartitionedCall|PartitionedCall|Identity")
 _SECOND = re.compile(r"_1$")
 _MOST_SHARE = 0.8
+_KERNEL = re.compile(r"conv|depthwise|matmul|tensordot", re.IGNORECASE)
+_WITHIN = frozenset({"Repeat", "batchnorm", "resize", "weights_quant"})
+_WITH_KERNEL = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
 _AFTER_LAYER = frozenset({"SOFTMAX", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_N1_TO_1"})
 """Operations that are mostly the activation of the layer before them."""
 
@@ -51,17 +53,25 @@ def _first(name: str) -> str:
 
 
 def _scope(step: Step) -> tuple[str, ...]:
-    """The parts of the first name that tell a layer, without the operation's own; empty where none does."""
-    weights = [tensor for tensor in step.inputs[1:2] if tensor and tensor.constant]
-    names = (name for tensor in (*step.outputs[:1], *weights) for name in _parts(tensor))
-    return next((name for name in names if name), ())
+    """The parts of a name that tell a layer, without the operation's own; empty where none does.
+
+    Of an operation with a kernel the name that says so comes first: others are of an activation or normalization that
+    is fused into the layer.
+    """
+    with_kernel = step.type in _WITH_KERNEL
+    kernel = [tensor for tensor in step.inputs[1:2] if tensor and tensor.constant and with_kernel]
+    names = [name.split("/") for tensor in (*kernel, *step.outputs[:1]) for name in tensor.name.split(";")]
+    if with_kernel:
+        names.sort(key=lambda parts: not _KERNEL.match(parts[-1]))
+    return next((scope for scope in map(_outer, names) if scope), ())
 
 
-def _parts(tensor: Tensor) -> list[tuple[str, ...]]:
-    return [
-        tuple(part for part in name.split("/")[:-1] if part and not _MADE_UP.match(part))
-        for name in tensor.name.split(";")
-    ]
+def _outer(parts: Sequence[str]) -> tuple[str, ...]:
+    """The scopes of a name, but for those that a layer makes within itself."""
+    scopes = [part for part in parts[:-1] if part and not _MADE_UP.match(part)]
+    while scopes and scopes[-1] in _WITHIN:
+        scopes.pop()
+    return tuple(scopes)
 
 
 def _root(scopes: Sequence[tuple[str, ...]]) -> tuple[str, bool]:

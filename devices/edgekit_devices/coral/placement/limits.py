@@ -24,17 +24,6 @@ def _dilations(step: Step) -> tuple[tuple[int, int], ...]:
     return (height, step.option("dilation_h_factor", 1)), (width, step.option("dilation_w_factor", 1))
 
 
-@rule("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", status=phrases.NOT_CONSTANT,
-      advice="Make the kernel a weight of the layer rather than something computed.")
-def constant_kernel(step: Step) -> bool:
-    """Its kernel is computed while the model runs.
-
-    Model requirements: model parameters (such as bias tensors) are constant at compile-time.
-    """
-    kernel = step.input(1)
-    return kernel is None or kernel.constant
-
-
 @rule("CONV_2D", "DEPTHWISE_CONV_2D",
       advice="Give dilation_rate the same number for both axes, or use a kernel that is 1 wide along one of them.")
 def equal_dilation(step: Step) -> bool:
@@ -212,7 +201,7 @@ def plain_masks(step: Step) -> bool:
 
 
 LIMITS = (
-    constant_kernel, equal_dilation, no_fused_activation, concatenated_constant, default_weights_format, dense_outputs,
+    equal_dilation, no_fused_activation, concatenated_constant, default_weights_format, dense_outputs,
     softmax_elements, reduced_batch, mean_over_channels, packed_batch, split_batch, padded_batch, tiled_batch,
     slope_by_channel, resize_factor, transposed_bytes, unit_strides, plain_masks,
 )

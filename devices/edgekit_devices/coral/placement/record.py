@@ -22,7 +22,8 @@ def read_record(record: Mapping[str, Any]) -> Subgraph:
         record: `ops` in execution order, each with `op` (such as `CONV_2D` or `CUSTOM:name`), `version`, `options`
             as the generated schema names them, `inputs` and `outputs` (`name`, `shape`, `dtype`, `const`, `q` with
             `scale`, `zp` and `n` scales, `value` of small constants, `variable`; null for an input left out) and
-            their numbers `in_ids` and `out_ids`; `graph_inputs` and `graph_outputs` with the names of the graph's own tensors.
+            their numbers `in_ids` and `out_ids`; `graph_inputs` and `graph_outputs` with the names of the graph's
+            own tensors.
 
     Raises:
         KeyError: one of these is missing.

@@ -23,6 +23,8 @@ _SIZES: Mapping[str, tuple[int, ...]] = {
     "FILL": (0,),
     "MEAN": (1,),
     "MIRROR_PAD": (1,),
+    "NON_MAX_SUPPRESSION_V4": (2,),
+    "NON_MAX_SUPPRESSION_V5": (2,),
     "PAD": (1,),
     "PADV2": (1,),
     "RANGE": (0, 1, 2),
@@ -39,8 +41,8 @@ _SIZES: Mapping[str, tuple[int, ...]] = {
     "TRANSPOSE_CONV": (0,),
 }
 """Places of the inputs that say how large the output is: computed ones make its size known only while it runs."""
-_FREE = frozenset({"WHERE", "UNIQUE", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"})
-"""Operations whose output's size depends on what they find; of the last two only where a limit is computed."""
+_FREE = frozenset({"WHERE", "UNIQUE"})
+"""Operations whose output's size depends on what they find."""
 
 
 def refusals(graph: Subgraph, others: Sequence[Subgraph] = ()) -> tuple[Refusal, ...]:
@@ -82,10 +84,8 @@ def _dynamic(found: Iterable[Step]) -> Refusal | None:
 
 
 def _size_is_computed(step: Step) -> bool:
-    if step.type in _FREE and not step.type.startswith("NON_MAX"):
-        return True
     sizes = (step.input(place) for place in _SIZES.get(step.type, ()))
-    return any(tensor is not None and not tensor.constant for tensor in sizes)
+    return step.type in _FREE or any(tensor is not None and not tensor.constant for tensor in sizes)
 
 
 def _too_new(operators: Sequence[Operator], elsewhere: Sequence[Operator]) -> Refusal | None:

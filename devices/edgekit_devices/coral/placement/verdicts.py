@@ -160,5 +160,6 @@ def _cut_off(context: Context, causes: Collection[int]) -> Verdict:
         "cpu", phrases.ONE_SUBGRAPH,
         f"The compiler keeps the first part alone, and this comes after {named}{more} on the CPU.",
         f"Change {named}{more}, or end the model there and do the rest on the host; or have all parts kept (the "
-        "compiler's option -a).", after=tuple(roots),
+        "compiler's option -a).", certain=any(rule.certain for rule in map(context.broken.__getitem__, roots) if rule),
+        after=tuple(roots),
     )
