@@ -18,6 +18,9 @@ CURES: Mapping[str, str] = MappingProxyType(
         "upsampling": "nearest upsampling became a resize, in place of TILE",
         "resizing": "bicubic or Lanczos resizing became two products with constant matrices",
         "volumes": "3-D convolution and pooling became 2-D ones over all planes",
+        "leaky_relu": "LeakyReLU became the larger of x and a*x, which the Edge TPU has",
+        "hard_swish": "hard swish was written out in operations that the Edge TPU has",
+        "argmax": "argmax was written without Keras's care for negative zeros, which TFLite lacks operations for",
         "dense": "Dense layers became 1x1 convolutions, which keep a scale a channel on old runtimes",
         "operations": "negation, squares and comparisons were written in operations that have an int8 form",
         "pooling": "adaptive pooling became a slice and a reduction for each window",
@@ -28,14 +31,17 @@ CURES: Mapping[str, str] = MappingProxyType(
 
 FOR_OLD_RUNTIMES = frozenset({"dense"})
 """Given only where the runtime computes Dense with a scale a channel wrong."""
+FOR_CORAL = frozenset({"leaky_relu", "hard_swish"})
+"""Given only for the Edge TPU."""
 
 
-def chosen(keep: tuple[str, ...], *, per_channel_dense: bool) -> frozenset[str]:
+def chosen(keep: tuple[str, ...], *, per_channel_dense: bool, coral: bool) -> frozenset[str]:
     """The cures to apply.
 
     Args:
         keep: Names of those that the user does not want.
         per_channel_dense: Whether the runtime computes Dense with a scale a channel right.
+        coral: Whether the file is for the Edge TPU.
     """
-    without = FOR_OLD_RUNTIMES if per_channel_dense else frozenset()
+    without = (FOR_OLD_RUNTIMES if per_channel_dense else frozenset()) | (frozenset() if coral else FOR_CORAL)
     return frozenset(CURES) - without - set(keep)

@@ -63,7 +63,7 @@ class Options:
     @property
     def cures(self) -> frozenset[str]:
         """Names of the other forms that layers and operations may be given."""
-        return chosen(self.keep, per_channel_dense=self.per_channel_dense)
+        return chosen(self.keep, per_channel_dense=self.per_channel_dense, coral=self.target == "coral")
 
 
 def choose_io(precision: str, io: str | None) -> str:

@@ -19,9 +19,10 @@ _LARGEST_DEPRECATED = 127
 
 
 def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozenset[str]]:
-    """Rewrite the operations of a float model that TensorFlow's quantizer would leave in float.
+    """Rewrite the operations of a float model that TensorFlow's quantizer would leave in float, or the target lacks.
 
     NEG becomes a product with -1, SQUARE a product, and NOT_EQUAL and EQUAL of float tensors look at the distance.
+    LEAKY_RELU becomes max(x, a·x), HARD_SWISH x·relu6(x + 3) / 6.
 
     Args:
         flatbuffer: A float model.
@@ -30,20 +31,20 @@ def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozens
     Returns:
         The model, and which cures were used: the same bytes where none was.
     """
-    if "operations" not in wanted:
-        return flatbuffer, frozenset()
     model = _unpacked(flatbuffer)
-    changed = False
+    used: set[str] = set()
     for graph in model.subgraphs:
         editor = _Editor(model, graph)
         operators: list[Any] = []
         for operator in graph.operators or []:
-            form = _FORMS.get(editor.code(operator))
-            fits = form is not None and editor.is_float(operator.inputs[0])
-            operators += form(editor, operator) if form is not None and fits else [operator]
-            changed = changed or fits
+            cure, form = _FORMS.get(editor.code(operator), ("", None))
+            if form is None or cure not in wanted or not editor.is_float(operator.inputs[0]):
+                operators.append(operator)
+                continue
+            operators += form(editor, operator)
+            used.add(cure)
         graph.operators = operators
-    return (_packed(model), frozenset({"operations"})) if changed else (flatbuffer, frozenset())
+    return (_packed(model), frozenset(used)) if used else (flatbuffer, frozenset())
 
 
 def with_integer_elu(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozenset[str]]:
@@ -128,7 +129,8 @@ class _Editor:
 
 _OPTIONS = {
     "MUL": "MulOptions", "SUB": "SubOptions", "ABS": "AbsOptions", "GREATER": "GreaterOptions",
-    "LESS_EQUAL": "LessEqualOptions",
+    "LESS_EQUAL": "LessEqualOptions", "ADD": "AddOptions", "MAXIMUM": "MaximumMinimumOptions",
+    "MINIMUM": "MaximumMinimumOptions",
 }
 
 
@@ -151,11 +153,31 @@ def _compared(comparison: str) -> Callable[[_Editor, Any], Iterator[Any]]:
     return form
 
 
-_FORMS: dict[int, Callable[[_Editor, Any], Iterator[Any]]] = {
-    CODES.NEG: _negated,
-    CODES.SQUARE: _squared,
-    CODES.NOT_EQUAL: _compared("GREATER"),
-    CODES.EQUAL: _compared("LESS_EQUAL"),
+def _leaky(editor: _Editor, operator: Any) -> Iterator[Any]:
+    """max(x, a·x), which is LeakyReLU for a slope of 1 at most, as Keras has it."""
+    x, small = operator.inputs[0], editor.between(operator.outputs[0], ";small")
+    slope = float(operator.builtinOptions.alpha)
+    yield editor.operator("MUL", [x, editor.constant(slope, "slope")], small)
+    yield editor.operator("MAXIMUM" if slope <= 1 else "MINIMUM", [x, small], operator.outputs[0])
+
+
+def _hard_swish(editor: _Editor, operator: Any) -> Iterator[Any]:
+    x = operator.inputs[0]
+    gate, scaled = (editor.between(operator.outputs[0], suffix) for suffix in (";gate", ";scaled"))
+    shifted = editor.operator("ADD", [x, editor.constant(3, "three")], gate)
+    shifted.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.RELU6
+    yield shifted
+    yield editor.operator("MUL", [gate, editor.constant(1 / 6, "sixth")], scaled)
+    yield editor.operator("MUL", [x, scaled], operator.outputs[0])
+
+
+_FORMS: dict[int, tuple[str, Callable[[_Editor, Any], Iterator[Any]]]] = {
+    CODES.NEG: ("operations", _negated),
+    CODES.SQUARE: ("operations", _squared),
+    CODES.NOT_EQUAL: ("operations", _compared("GREATER")),
+    CODES.EQUAL: ("operations", _compared("LESS_EQUAL")),
+    CODES.LEAKY_RELU: ("leaky_relu", _leaky),
+    CODES.HARD_SWISH: ("hard_swish", _hard_swish),
 }
 
 

@@ -1,4 +1,4 @@
-"""Activations in parts whose ranges suit int8. Klambauer et al. 2017 (SELU), Barron 2017 (CELU), Clevert 2016 (ELU)."""
+"""Activations in parts whose ranges suit int8, and what comes after the last one. Klambauer et al. 2017 (SELU), Barron 2017 (CELU), Clevert 2016 (ELU)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,17 @@ def _celu(x: Any, alpha: float = 1.0) -> Any:
     return _elu(x) if alpha == 1 else alpha * tf.nn.elu(tf.convert_to_tensor(x) / alpha)
 
 
+def _argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Index of the largest along an axis, int32; of 0 and -0, which Keras tells apart, the first."""
+    x = tf.convert_to_tensor(x)
+    found = tf.argmax(tf.reshape(x, [-1]) if axis is None else x, axis=axis or 0, output_type="int32")
+    if not keepdims:
+        return found
+    return tf.reshape(found, [1] * len(x.shape)) if axis is None else tf.expand_dims(found, axis)
+
+
 FORMS = (
+    Form("argmax", backend.numpy, "argmax", instead(_argmax)),
     Form("softplus", backend.nn, "softplus", instead(_softplus)),
     Form("elu", backend.nn, "elu", instead(_elu)),
     Form("elu", backend.nn, "selu", instead(_selu)),

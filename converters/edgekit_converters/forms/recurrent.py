@@ -141,6 +141,13 @@ def _unrolled(loop: Callable[..., Any]) -> Callable[..., Any]:
     return rnn
 
 
+def _steps(x: Any, num: int | None = None, axis: int = 0, name: str = "steps") -> Any:
+    """`tf.unstack` as slices: the Edge TPU has no UNPACK."""
+    count = x.shape[axis]
+    refuse_unless(axis == 0 and count is not None)
+    return [x[at] for at in range(count)]
+
+
 def _flip(x: Any, axis: Any = None) -> Any:
     """A slice with a step of -1: TensorFlow's quantizer gives REVERSE_V2 two scales, and it changes no value."""
     rank = len(x.shape)
@@ -154,6 +161,7 @@ FORMS = (
     Form("lstm", backend.numpy, "flip", instead(_flip), reported=False),
     Form("gru", backend, "gru", instead(_gru), keras_goes_on=True),
     Form("loops", backend, "rnn", _unrolled),
+    Form("loops", tf, "unstack", instead(_steps), reported=False),
     Form("loops", keras.layers.LSTMCell, "call", _a_product_a_gate, reported=False),
     Form("loops", keras.layers.GRUCell, "call", _a_product_a_gate, reported=False),
 )
