@@ -20,6 +20,7 @@ EXCLUDED = {
     "JaxLayer": "computes in JAX",
     "TorchModuleWrapper": "computes in PyTorch",
     "TFSMLayer": "holds a SavedModel, which converts by itself",
+    "Equalization": "gives its input back at inference, of which Keras builds no functional model",
     "MaxNumBoundingBoxes": "changes the boxes of training data, and leaves pictures as they are",
 }
 """Classes that no case covers, and why."""

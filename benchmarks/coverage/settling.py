@@ -10,6 +10,8 @@ import numpy as np
 
 LOGIT_SPREAD = 3.0
 """Standard deviation of the last layer's results: a classifier that is fairly sure of most samples."""
+OFFSET = 2.0
+"""What BatchNormalization adds, in standard deviations."""
 LAYER_SCALE = 0.2
 """ConvNeXt starts the scale of its blocks at 1e-6, at which they do nothing; training raises it."""
 
@@ -68,18 +70,18 @@ def _spread(layer: Any, values: Any, wanted: float) -> None:
 
 
 def settle(model: Any, batch: Any) -> None:
-    """Measure BatchNormalization's statistics on a batch, and let ConvNeXt's blocks do something.
+    """Bring a deep network that was not trained to pass differences on, neither lost nor blown up.
 
-    Untrained deep networks give all but constant results otherwise, whose error says nothing.
+    BatchNormalization gets the statistics of a batch: the results would be all but constant otherwise. Its offsets
+    put most units where they are linear: with offsets of zero each layer makes a small difference larger, so that
+    noise of 1 % at MobileNet's input leaves 1 dB at its output (25 dB with them), whatever the arithmetic.
     """
-    _raise_layer_scale(model)
-    _measure_statistics(model, batch)
-
-
-def _raise_layer_scale(model: Any) -> None:
     for layer in model._flatten_layers():
         if type(layer).__name__ == "LayerScale":
             layer.gamma.assign(np.full(layer.gamma.shape, LAYER_SCALE, np.float32))
+        elif type(layer).__name__ == "BatchNormalization" and layer.center:
+            layer.beta.assign(np.full(layer.beta.shape, OFFSET, np.float32))
+    _measure_statistics(model, batch)
 
 
 def _measure_statistics(model: Any, batch: Any) -> None:

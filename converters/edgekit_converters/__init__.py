@@ -51,6 +51,8 @@ def convert(
     runtime: str | None = None,
     keep: Sequence[str] = (),
     allow_float: bool = False,
+    replace: Sequence[str] | Mapping[str, str] = (),
+    require_full_mapping: bool = False,
     input_shape: Given | None = None,
     custom_objects: str | Sequence[str] = (),
     progress: OnProgress | None = None,
@@ -84,6 +86,9 @@ def convert(
             `edgetpu` for the Edge TPU's compiler; by default the target's. A file that it cannot load is refused.
         keep: Names of rewritten forms (`edgekit_converters.cures.CURES`) that are not wanted.
         allow_float: Take a model of which a part stays float, where all of it was to be quantized.
+        replace: Activations to put in the place of others that the target lacks, such as `{"gelu": "silu"}` or
+            `["gelu=silu"]`. This changes what the model computes: measure it, or train it some more.
+        require_full_mapping: Refuse a model of which an operation stays off the accelerator.
         input_shape: Sizes of inputs that the model leaves open, the batch left out: `(224, 224, 3)`, a dict of such
             tuples by input name, or text, `"224,224,3"` or `"image=224,224,3"`. What a subclassed model takes, too.
         custom_objects: Classes and functions of your own that a model file names, as `"module:Name"`,
@@ -114,7 +119,8 @@ def convert(
     options = check_options(
         precision=precision, io=io, target=target, samples=samples, task=task, labels=labels, normalize=normalize,
         channels=channels, resize=resize, description=description, runtime=runtime, keep=keep,
-        allow_float=allow_float, input_shape=input_shape, custom_objects=custom_objects,
+        allow_float=allow_float, replace=replace, require_full_mapping=require_full_mapping,
+        input_shape=input_shape, custom_objects=custom_objects,
     )
     source = examine(Path(fspath(model))) if isinstance(model, (str, PathLike)) else None
     if options.calibrated and calibration is None:
@@ -136,7 +142,7 @@ def convert(
             source=source or folder / "model", name=model_name,
             provenance={"name": model_name, **({"sha256": source.sha256} if source else {})},
             calibration=data, calibration_name=data_name, options=options, folder=folder,
-            rewrites=handed.rewrites if handed else (),
+            rewrites=handed.rewrites if handed else (), notes=handed.notes if handed else (),
         )
         conversion = process.run(
             job, progress or (lambda _: None), debug=debug, save_layers=handed.save_layers if handed else None

@@ -1,4 +1,4 @@
-"""What the finished file does: compared with the float model, and looked through for float tensors."""
+"""What the finished file computes, compared with the float model."""
 
 from __future__ import annotations
 
@@ -8,26 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import ConversionError
 from edgekit.interpreter import Engine
 from edgekit.quantization import dequantize, quantize, scale_of
 from edgekit.tflite import ModelFile, Tensor
-from edgekit.tflite.model_file import FLOAT_TYPES
 from edgekit_converters.calibration import Calibration, spread
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.freezing import Frozen
 from edgekit_converters.holding import check_same, random_sample
-from edgekit_converters.options import Options
 from edgekit_converters.outcome import Agreement
-from edgekit_devices.runtimes import RUNTIMES, highest_versions
 
 MOST_SAMPLES = 50
 """Samples compared at most: more change the figure little and take the float model's time."""
 BINARY_THRESHOLD = 0.5
 LEAST_SQNR_DB = 12.0
 HELD_SAMPLES = 5
-SHOWN = 3
-_BRIDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 def sqnr_db(reference: NDArray[np.float32], values: NDArray[np.float32]) -> float:
@@ -99,65 +93,6 @@ def hold_against(model: ModelFile, frozen: Frozen, calibration: Calibration, cur
         expected = frozen(sample)
         for name, values in zip(model.output_names, _run(engine, model, sample), strict=True):
             check_same(name, values, expected[name], cures)
-
-
-def check_content(model: ModelFile, options: Options) -> list[str]:
-    """Hold the finished network to what was asked for; a warning for each thing that the user allowed.
-
-    Raises:
-        ConversionError: part of a model that was to be quantized stays float, or the runtime cannot load it.
-    """
-    _check_versions(model, options.runtime)
-    if not options.calibrated:
-        return []
-    ends = {tensor.index for tensor in (*model.inputs, *model.outputs)} if options.io == "float32" else set()
-    return [] if (said := _float_part(model, ends)) is None else _refused_unless(options.allow_float, said)
-
-
-def _refused_unless(allowed: bool, said: str) -> list[str]:
-    if not allowed:
-        raise ConversionError(
-            said, hint="Put other layers in their place, or take it as it is with --allow-float. What TensorFlow "
-            "quantizes of each layer is in docs/coverage.md.",
-        )
-    return [said]
-
-
-def _float_part(model: ModelFile, allowed: Set[int]) -> str | None:
-    """What of the network computes in float, in the user's words; None where nothing does."""
-    found: dict[str, str] = {}
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            ends = [graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0]
-            inner = [t for t in ends if t.dtype in FLOAT_TYPES and t.index not in allowed]
-            if inner and operator.type not in _BRIDGES:
-                found.setdefault(operator.label, layer_of(graph.tensors[operator.outputs[0]].name))
-    if not found:
-        return None
-    shown = ", ".join(f"{label} in '{place}'" for label, place in list(found.items())[:SHOWN])
-    more = f" and {len(found) - SHOWN} more kinds" if len(found) > SHOWN else ""
-    return f"not all of the model can be quantized: {shown}{more} computes in float"
-
-
-def _check_versions(model: ModelFile, runtime: str) -> None:
-    highest = highest_versions(runtime)
-    for operator in (operator for graph in model.subgraphs for operator in graph.operators) if highest else ():
-        known = highest.get(operator.type, 0)
-        if operator.version <= known or operator.custom_code:
-            continue
-        place = layer_of(model.main.tensors[operator.outputs[0]].name)
-        has = f"knows version {known} at most" if known else "does not know that operation"
-        raise ConversionError(
-            f"{RUNTIMES[runtime].title} cannot load the model: '{place}' needs {operator.type} version "
-            f"{operator.version}, and it {has}",
-            hint="Put another layer in its place, or choose another --runtime.",
-        )
-
-
-def layer_of(tensor: str) -> str:
-    """The layer that computes a tensor, by its name: TensorFlow joins scopes by slashes, and fused ones by ';'."""
-    parts = [part for part in tensor.partition(";")[0].split("/") if part]
-    return "/".join(parts[:-1]) or tensor
 
 
 def disagreement(agreement: Agreement) -> list[str]:

@@ -19,6 +19,7 @@ from edgekit_converters.cures import CURES
 from edgekit_converters.events import Progress
 from edgekit_converters.options import IO_TYPES, ORDERS, PRECISIONS, RESIZE_RULES, TASKS
 from edgekit_converters.outcome import Conversion
+from edgekit_converters.placing import placement_lines
 from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS
 
@@ -56,6 +57,11 @@ KILO = 1000
 @click.option("--keep", type=click.Choice(list(CURES)), multiple=True, metavar="FORM",
               help="Keep Keras's own form of something that would be rewritten. May be given several times: "
                    f"{', '.join(CURES)}.")
+@click.option("--replace", multiple=True, metavar="OLD=NEW",
+              help="Compute another activation where the target lacks one, such as gelu=silu. This changes the model: "
+                   "measure it. May be given several times.")
+@click.option("--require-full-mapping", is_flag=True,
+              help="Fail where an operation would stay off the accelerator.")
 @click.option("--allow-float", is_flag=True,
               help="Take a model of which a part stays float, where all of it was to be quantized.")
 @click.option("--input-shape", multiple=True, metavar="[NAME=]H,W,C",
@@ -121,6 +127,8 @@ def describe(conversion: Conversion) -> str:
         lines.append(f"  calibration  {about['samples']} samples of {about['source']}")
     if conversion.agreement:
         lines.append(f"  accuracy     {_agreement(conversion)}")
+    if conversion.placement:
+        lines += [f"  placement    {line}" for line in placement_lines(conversion.placement)]
     lines += [f"  rewritten    {sentence} ({name})" for name, sentence in conversion.rewrites.items()]
     return "\n".join([*lines, f"Next: {own_command()} {_next(conversion)}"])
 

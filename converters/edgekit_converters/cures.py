@@ -13,14 +13,16 @@ CURES: Mapping[str, str] = MappingProxyType(
         "lstm": "each LSTM layer became one fused operation",
         "gru": "GRU was unrolled into one int8 step after the other; the file grows with their number",
         "loops": "a recurrent layer was unrolled into one step after the other; the file grows with their number",
+        "group_normalization": "GroupNormalization takes the mean of groups by a product with a constant matrix",
         "layer_normalization": "LayerNormalization was written in operations that have an int8 form",
         "softplus": "softplus was written so that its parts fit into int8",
         "upsampling": "nearest upsampling became a resize, in place of TILE",
         "resizing": "bicubic or Lanczos resizing became two products with constant matrices",
         "volumes": "3-D convolution and pooling became 2-D ones over all planes",
-        "leaky_relu": "LeakyReLU became the larger of x and a*x, which the Edge TPU has",
+        "leaky_relu": "LeakyReLU became PReLU with one slope, which the Edge TPU has",
         "hard_swish": "hard swish was written out in operations that the Edge TPU has",
         "argmax": "argmax was written without Keras's care for negative zeros, which TFLite lacks operations for",
+        "groups": "grouped convolutions became one for each group, side by side",
         "dense": "Dense layers became 1x1 convolutions, which keep a scale a channel on old runtimes",
         "operations": "negation, squares and comparisons were written in operations that have an int8 form",
         "pooling": "adaptive pooling became a slice and a reduction for each window",
@@ -29,8 +31,8 @@ CURES: Mapping[str, str] = MappingProxyType(
 )
 """By name, in the order in which they are described."""
 
-FOR_OLD_RUNTIMES = frozenset({"dense"})
-"""Given only where the runtime computes Dense with a scale a channel wrong."""
+FOR_OLD_RUNTIMES = frozenset({"dense", "groups"})
+"""Given only where the runtime computes Dense with a scale a channel wrong, and so is too old for groups."""
 FOR_CORAL = frozenset({"leaky_relu", "hard_swish"})
 """Given only for the Edge TPU."""
 
@@ -45,3 +47,13 @@ def chosen(keep: tuple[str, ...], *, per_channel_dense: bool, coral: bool) -> fr
     """
     without = (FOR_OLD_RUNTIMES if per_channel_dense else frozenset()) | (frozenset() if coral else FOR_CORAL)
     return frozenset(CURES) - without - set(keep)
+
+
+REPLACEABLE = (
+    "celu", "elu", "gelu", "hard_shrink", "hard_swish", "leaky_relu", "log_sigmoid", "mish", "selu", "silu",
+    "soft_shrink", "softplus", "softsign", "sparse_plus", "squareplus", "swish", "tanh_shrink",
+)
+"""Activations that the user may have replaced by one of `REPLACEMENTS`, which changes what the model computes."""
+REPLACEMENTS = (
+    "hard_sigmoid", "hard_swish", "leaky_relu", "linear", "relu", "relu6", "sigmoid", "silu", "swish", "tanh",
+)

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from edgekit.errors import ConversionError, EdgeKitError, ModelFileError
 from edgekit_converters.forms import convertible_layers
+from edgekit_converters.forms.replacing import replaced_activations
 from edgekit_converters.forms.streaming import (
     StateLink,
     carried_states,
@@ -48,6 +49,8 @@ class Frozen:
     """The layer of each operation that is known to come from one, by the operation's name."""
     states: tuple[StateLink, ...] = ()
     """Inputs that take an output again with the next sample."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how it came about, a sentence each."""
     keeps_state: bool = False
     """Whether operations remember something from sample to sample; the function itself does not."""
 
@@ -67,7 +70,7 @@ class Frozen:
 
 def freeze_keras(
     model: Any, cures: Set[str], given: Sequence[GivenShape] = (),
-    sample_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    sample_shapes: Mapping[str, tuple[int, ...]] | None = None, replace: Mapping[str, str] | None = None,
 ) -> Frozen:
     """Trace a built Keras model at batch 1, in inference mode.
 
@@ -77,6 +80,7 @@ def freeze_keras(
         given: Sizes of inputs that the user fixes.
         sample_shapes: Shapes of one calibration sample by input name: what a subclassed model takes, where nothing
             else says it.
+        replace: Activations to compute in the place of others, by the names of the others.
 
     Raises:
         UsageError: a given size does not fit.
@@ -102,18 +106,29 @@ def freeze_keras(
     with recorded_calls(model, keras.layers.Layer, keras.Model) as calls, valid_names(model) as variables:
         # The converter cannot track a Keras 3 model (READ_VARIABLE fails); it can track the variables' values.
         module.variables_of_model = variables
-        with convertible_layers(cures) as rewrites, carried_states(streaming):
+        with (
+            replaced_activations(replace or {}) as replaced, convertible_layers(cures) as rewrites,
+            carried_states(streaming),
+        ):
             function = trace_model(model.name, call, specs)
     places = operations_by_place(calls)
     check_outputs(model.name, function, places)
     frozen = Frozen(
         function, module, specs, tuple(dict.fromkeys(rewrites)), tuple(calls), places, streaming.links,
-        bool(streaming.fused),
+        _told(replace or {}, replaced), bool(streaming.fused),
     )
     if rewrites or layers:
-        with fresh_states(layers):
+        with fresh_states(layers), replaced_activations(replace or {}):
             _hold_against(frozen, model, signature)
     return frozen
+
+
+def _told(replace: Mapping[str, str], replaced: Sequence[str]) -> tuple[str, ...]:
+    found = [f"{old} was replaced by {new}" for old, new in replace.items() if old in replaced]
+    unused = [f"{old} is nowhere in the model: nothing was replaced by {new}" for old, new in replace.items()
+              if old not in replaced]
+    change = "as asked, which changes what the model computes: measure its accuracy, or train it some more"
+    return (*([f"{', '.join(found)}, {change}"] if found else []), *unused)
 
 
 def _named(model: Any, outputs: Any) -> dict[str, Any]:

@@ -24,11 +24,11 @@ def load(job: Job) -> Frozen:
     """
     given = job.options.input_shapes
     if isinstance(job.source, Path):  # a model in memory: its sizes were fixed in the process that holds it
-        return replace(freeze_saved_model(job.source), rewrites=job.rewrites)
+        return replace(freeze_saved_model(job.source), rewrites=job.rewrites, notes=job.notes)
     if job.source.kind == "savedmodel":
         return freeze_saved_model(job.source.path, given)
     custom = load_custom_objects(job.options.custom_objects)
     model = load_keras(job.source, job.folder, custom)
     if isinstance(model, keras.Model):
-        return freeze_keras(model, job.options.cures, given, shapes_in(job.calibration))
+        return freeze_keras(model, job.options.cures, given, shapes_in(job.calibration), job.options.replace)
     return freeze_keras2(model, given)

@@ -19,11 +19,13 @@ class Handed:
     Attributes:
         folder: The SavedModel; the child need not know the user's own classes.
         rewrites: Names of the cures that were used.
+        notes: What the user should know, a sentence each.
         save_layers: Writes each layer as a SavedModel of its own into a folder, where one has to be searched for.
     """
 
     folder: Path
     rewrites: tuple[str, ...]
+    notes: tuple[str, ...]
     save_layers: Callable[[Path], None]
 
 
@@ -53,7 +55,7 @@ def hand_over(model: Any, folder: Path, options: Options, calibration: Path | No
         if is_keras2:
             frozen = freeze_keras2(model, options.input_shapes)
         else:
-            frozen = freeze_keras(model, options.cures, options.input_shapes, shapes_in(calibration))
+            frozen = freeze_keras(model, options.cures, options.input_shapes, shapes_in(calibration), options.replace)
         save_frozen(frozen, folder)
     except EdgeKitError:
         raise
@@ -62,7 +64,7 @@ def hand_over(model: Any, folder: Path, options: Options, calibration: Path | No
             f"model '{model.name}' cannot be traced: {type(error).__name__}: {reason_of(error)}",
             hint="Save it, model.save('model.keras'), and convert the file.",
         ) from error
-    return Handed(folder, frozen.rewrites, lambda layers: save_layers(frozen, options.cures, layers))
+    return Handed(folder, frozen.rewrites, frozen.notes, lambda layers: save_layers(frozen, options.cures, layers))
 
 
 def _check(model: Any) -> bool:

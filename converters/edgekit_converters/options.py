@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Literal, cast, get_args
@@ -13,7 +13,7 @@ from edgekit.labels import read_labels
 from edgekit.metadata import Normalization
 from edgekit.metadata.types import ColourOrder, ResizeRule
 from edgekit.normalization import parse_normalization
-from edgekit_converters.cures import CURES, chosen
+from edgekit_converters.cures import CURES, REPLACEABLE, REPLACEMENTS, chosen
 from edgekit_converters.custom_objects import check_custom_objects
 from edgekit_converters.shapes import Given, GivenShape, parse_shapes
 from edgekit_devices.runtimes import RUNTIMES
@@ -47,6 +47,8 @@ class Options:
     runtime: str
     keep: tuple[str, ...]
     allow_float: bool
+    replace: Mapping[str, str]
+    require_full_mapping: bool
     input_shapes: tuple[GivenShape, ...] = ()
     custom_objects: tuple[str, ...] = ()
 
@@ -113,6 +115,40 @@ def choose_runtime(runtime: str | None, target: str) -> str:
     return runtime
 
 
+def choose_replacements(replace: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Activations to put in the place of others, by the names of the others.
+
+    Args:
+        replace: A mapping, or texts such as `gelu=silu`.
+
+    Raises:
+        UsageError: a text of another form, or an activation that cannot be replaced, or not by that one.
+    """
+    pairs = dict(replace) if isinstance(replace, Mapping) else dict(_split(text) for text in replace)
+    for old, new in pairs.items():
+        one_of("replace", old, REPLACEABLE)
+        one_of("replace", new, REPLACEMENTS)
+    return pairs
+
+
+def _split(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not equals:
+        raise UsageError(f"replace cannot be '{text}'", hint="Say it as OLD=NEW, such as gelu=silu.")
+    return old.strip(), new.strip()
+
+
+def check_full_mapping(wanted: bool, target: str) -> bool:
+    """Whether all has to run on the accelerator.
+
+    Raises:
+        UsageError: the target has none.
+    """
+    if wanted and target == "cpu":
+        raise UsageError("require_full_mapping goes with an accelerator", hint="Choose target 'coral', or leave it.")
+    return wanted
+
+
 def check_options(
     *,
     precision: str,
@@ -128,6 +164,8 @@ def check_options(
     runtime: str | None,
     keep: Sequence[str],
     allow_float: bool,
+    replace: Sequence[str] | Mapping[str, str],
+    require_full_mapping: bool,
     input_shape: Given | None,
     custom_objects: str | Sequence[str],
 ) -> Options:
@@ -159,6 +197,8 @@ def check_options(
         runtime=choose_runtime(runtime, target),
         keep=tuple(one_of("keep", name, tuple(CURES)) for name in keep),
         allow_float=allow_float,
+        replace=choose_replacements(replace),
+        require_full_mapping=check_full_mapping(require_full_mapping, target),
         input_shapes=parse_shapes(input_shape),
         custom_objects=check_custom_objects(custom_objects),
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from edgekit.placement import Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Conversion:
         calibration: What the ranges were measured on; empty where nothing was.
         agreement: With the float model; None where there was no calibration data to compare on.
         rewrites: What was put into another form that computes the same: a sentence each, by the name for `keep`.
+        placement: Where the operations will run; None where the target has no accelerator.
         warnings: What the user should know, a sentence each.
         peak_memory: The most memory that the converter took, in bytes.
         seconds: How long it took.
@@ -69,13 +73,15 @@ class Conversion:
     calibration: dict[str, Any]
     agreement: Agreement | None
     rewrites: dict[str, str]
+    placement: Placement | None
     warnings: tuple[str, ...]
     peak_memory: int
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
         """The same, ready for JSON. An infinite `sqnr_db` (nothing differs) becomes null."""
-        facts = asdict(self)
+        facts = asdict(dataclasses.replace(self, placement=None))
+        facts["placement"] = self.placement.to_dict() if self.placement else None
         facts["path"] = str(self.path)
         facts["warnings"] = list(self.warnings)
         facts["seconds"] = round(self.seconds, 2)

@@ -43,6 +43,7 @@ class Job:
         options: The settings.
         folder: A folder of the job's own, for the files that pass between the processes.
         rewrites: Names of the cures that were used before the child came in.
+        notes: What the user should know of that, a sentence each.
         search: Look for the layer that cannot be converted, in place of converting.
     """
 
@@ -54,6 +55,7 @@ class Job:
     options: Options
     folder: Path
     rewrites: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     search: bool = False
 
 

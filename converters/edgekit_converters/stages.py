@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from edgekit import metadata
 from edgekit._version import __version__
+from edgekit.placement import Placement
 from edgekit.tflite import ModelFile, parse_model, read_model
-from edgekit_converters import checking, describing, surgery
+from edgekit_converters import checking, content, describing, placing, surgery
 from edgekit_converters.calibration import Calibration, Feed, load_calibration
 from edgekit_converters.cures import CURES
 from edgekit_converters.events import OnProgress, Progress
@@ -40,6 +41,7 @@ class _Finished:
     calibration: Calibration | None
     agreement: Agreement | None
     cures: frozenset[str]
+    placement: Placement | None
     warnings: tuple[str, ...]
 
 
@@ -54,7 +56,8 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     calibration = _calibrate(job, frozen, report)
     report(Progress("converting"))
     flatbuffer, cures = _to_flatbuffer(job, frozen, calibration, report)
-    warnings = checking.check_content(parse_model(flatbuffer), job.options)
+    warnings = content.check_content(parse_model(flatbuffer), job.options, frozen.places)
+    placement = placing.place(flatbuffer, job.options, frozen.places)
     path = job.folder / MODEL
     path.write_bytes(flatbuffer)
     described = describing.describe(read_model(path), job, frozen, calibration, _versions())
@@ -64,7 +67,8 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     if calibration is not None:
         classifies = described.task == "classification"
         agreement = checking.compare(model, frozen, calibration, classifies, report)
-    return _summary(job, _Finished(model, described, calibration, agreement, cures, tuple(warnings)))
+    told = (*frozen.notes, *warnings)
+    return _summary(job, _Finished(model, described, calibration, agreement, cures, placement, told))
 
 
 def _calibrate(job: Job, frozen: Frozen, report: OnProgress) -> Calibration | None:
@@ -123,6 +127,7 @@ def _summary(job: Job, finished: _Finished) -> Conversion:
         calibration=finished.calibration.summary if finished.calibration else {},
         agreement=finished.agreement,
         rewrites={name: CURES[name] for name in CURES if name in finished.cures},
+        placement=finished.placement,
         warnings=(*finished.warnings, *_warnings(finished)),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KILOBYTE,
         seconds=0.0,  # known to the parent alone

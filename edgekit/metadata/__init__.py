@@ -1,7 +1,27 @@
 """What a model file says of itself: reading what anyone wrote, and writing it so that anyone can read it."""
 
 from edgekit.metadata.reading import read
-from edgekit.metadata.types import InputMetadata, Metadata, Normalization, OutputMetadata, State
+from edgekit.metadata.types import (
+    HostArgmax,
+    HostResize,
+    HostStep,
+    InputMetadata,
+    Metadata,
+    Normalization,
+    OutputMetadata,
+    State,
+)
 from edgekit.metadata.writing import write
 
-__all__ = ["InputMetadata", "Metadata", "Normalization", "OutputMetadata", "State", "read", "write"]
+__all__ = [
+    "HostArgmax",
+    "HostResize",
+    "HostStep",
+    "InputMetadata",
+    "Metadata",
+    "Normalization",
+    "OutputMetadata",
+    "State",
+    "read",
+    "write",
+]

@@ -11,6 +11,11 @@ Version 1 is a JSON object with the keys
 `inputs`
     For each input in the graph's order an object with `content` (`image`, `features`, `audio`, `unknown`),
     `channels` (`rgb`, `bgr`, `gray` or null) and `resize` (`stretch`, `letterbox`, `crop` or null).
+`outputs`
+    For each output in the graph's order an object with `host`, a list of what the device computes on that output's real
+    numbers, in that order. May be left out. Each entry is an object, `{"op": "resize"}` with `method` (`bilinear`,
+    `nearest`), `height` and `width` (pixels), `align_corners` and `half_pixel_centers` (true or false, as in TFLite,
+    and not both true), or `{"op": "argmax"}` with `axis` (from 1; 0 is the batch).
 `states`
     For each state that the runtime carries from sample to sample an object with `input` and `output`, places in the
     graph's order. May be left out.
@@ -24,12 +29,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from edgekit.errors import DataError
-from edgekit.metadata.types import Channels, Content, InputMetadata, Metadata, ResizeRule, State
+from edgekit.metadata.types import (
+    Channels,
+    Content,
+    HostArgmax,
+    HostResize,
+    HostStep,
+    InputMetadata,
+    Metadata,
+    OutputMetadata,
+    ResizeMethod,
+    ResizeRule,
+    State,
+)
 from edgekit.tflite.flatbuffer import DamagedError, Data
 
 FILE = "edgekit.json"
@@ -59,6 +76,7 @@ def encode_own(metadata: Metadata, sha256: str) -> bytes:
         "task": metadata.task,
         "target": metadata.target,
         "inputs": [{key: getattr(item, key) for key in _CHOICES} for item in metadata.inputs],
+        **_host_steps(metadata.outputs),
         "states": [{"input": state.input, "output": state.output} for state in metadata.states],
         "keeps_state": metadata.keeps_state,
         "provenance": dict(metadata.provenance),
@@ -68,6 +86,13 @@ def encode_own(metadata: Metadata, sha256: str) -> bytes:
         return text.encode("utf-8") + b"\n"
     except (TypeError, ValueError) as error:
         raise DataError(f"the provenance cannot be written as JSON: {error}") from error
+
+
+def _host_steps(outputs: Sequence[OutputMetadata]) -> dict[str, Any]:
+    """The key `outputs`, where there is something to say in it."""
+    if not any(output.host for output in outputs):
+        return {}
+    return {"outputs": [{"host": [asdict(step) for step in output.host]} for output in outputs]}
 
 
 def decode_own(content: bytes) -> dict[str, Any]:
@@ -104,7 +129,7 @@ def apply_own(document: Mapping[str, Any], metadata: Metadata) -> Metadata:
     """`metadata` with what `edgekit.json` says.
 
     Raises:
-        DamagedError: an input is described by words that version 1 does not have.
+        DamagedError: an input or output is described by words that version 1 does not have.
     """
     described = [*document["inputs"], *({} for _ in metadata.inputs)]
     return replace(
@@ -117,6 +142,7 @@ def apply_own(document: Mapping[str, Any], metadata: Metadata) -> Metadata:
         inputs=tuple(
             _input(item, values) for item, values in zip(metadata.inputs, described, strict=False)
         ),
+        outputs=_outputs(document, metadata.outputs),
         origin="edgekit",
     )
 
@@ -143,3 +169,35 @@ def _input(item: InputMetadata, values: Any) -> InputMetadata:
         if value not in _CHOICES[key]:
             raise DamagedError(f"'{key}' in its {FILE} is {value!r}")
     return replace(item, **known)
+
+
+def _outputs(document: Mapping[str, Any], outputs: Sequence[OutputMetadata]) -> tuple[OutputMetadata, ...]:
+    described = document.get("outputs", [])
+    if not isinstance(described, list) or not all(isinstance(values, dict) for values in described):
+        raise DamagedError(f"'outputs' in its {FILE} is {described!r}")
+    steps = [_steps(values.get("host", [])) for values in described]
+    filled = [*steps, *[()] * len(outputs)]
+    return tuple(replace(output, host=host) for output, host in zip(outputs, filled, strict=False))
+
+
+def _steps(given: Any) -> tuple[HostStep, ...]:
+    if not isinstance(given, list):
+        raise DamagedError(f"'host' in its {FILE} is {given!r}")
+    return tuple(_step(values) for values in given)
+
+
+def _step(values: Any) -> HostStep:
+    found = values if isinstance(values, dict) else {}
+    op, axis, method = found.get("op"), found.get("axis"), found.get("method")
+    if op == "argmax" and _positive(axis):
+        return HostArgmax(axis)
+    height, width = found.get("height"), found.get("width")
+    aligned, centred = found.get("align_corners", False), found.get("half_pixel_centers", False)
+    known = op == "resize" and method in get_args(ResizeMethod) and _positive(height) and _positive(width)
+    if not known or (aligned, centred) not in {(False, False), (True, False), (False, True)}:
+        raise DamagedError(f"'host' in its {FILE} holds {values!r}")
+    return HostResize(method, height, width, bool(aligned), bool(centred))
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -10,6 +10,7 @@ ColourOrder = Literal["rgb", "bgr"]
 Channels = Literal[ColourOrder, "gray"]
 ResizeRule = Literal["stretch", "letterbox", "crop"]
 Content = Literal["image", "features", "audio", "unknown"]
+ResizeMethod = Literal["bilinear", "nearest"]
 Origin = Literal["none", "tflite", "edgekit", "ultralytics"]
 
 
@@ -42,6 +43,33 @@ class InputMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class HostResize:
+    """A resize of what an output of shape (1, height, width, channels) holds, as TFLite's operation computes it."""
+
+    method: ResizeMethod
+    height: int
+    """Of the result, in pixels; `width` alike."""
+    width: int
+    align_corners: bool = False
+    """Whether the middles of the corner pixels lie on each other, in place of the picture's edges."""
+    half_pixel_centers: bool = False
+    """Whether pixels are places from their middle, in place of their upper left corner. Not with `align_corners`."""
+    op: Literal["resize"] = "resize"
+
+
+@dataclass(frozen=True, slots=True)
+class HostArgmax:
+    """The place of the largest value along an axis, from 0; of equal ones the first. The axis is gone after it."""
+
+    axis: int
+    """Counted from 0, which is the batch and cannot be meant."""
+    op: Literal["argmax"] = "argmax"
+
+
+HostStep = HostResize | HostArgmax
+
+
+@dataclass(frozen=True, slots=True)
 class OutputMetadata:
     """One output tensor, in the order of the graph's outputs."""
 
@@ -49,6 +77,9 @@ class OutputMetadata:
     description: str = ""
     labels: tuple[str, ...] = ()
     """Class names, index by index; empty where there are none."""
+    host: tuple[HostStep, ...] = ()
+    """What the device computes on the real numbers of this output, in that order: its last part, left out of the
+    network."""
 
 
 @dataclass(frozen=True, slots=True)

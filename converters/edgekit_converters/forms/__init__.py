@@ -8,15 +8,15 @@ against the model's own and refuses what differs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from edgekit_converters.forms import activating, dense, normalizing, pooling, recurrent, resizing, volumes
+from edgekit_converters.forms import activating, dense, groups, normalizing, pooling, recurrent, resizing, volumes
 from edgekit_converters.forms.types import Form, UnfitError
 
 FORMS: tuple[Form, ...] = (
     *recurrent.FORMS, *normalizing.FORMS, *activating.FORMS, *resizing.FORMS, *pooling.FORMS, *volumes.FORMS,
-    *dense.FORMS,
+    *groups.FORMS, *dense.FORMS,
 )
 
 
@@ -31,15 +31,13 @@ def convertible_layers(wanted: Set[str]) -> Iterator[list[str]]:
         A list that fills with the names of those used, once for each use.
     """
     used: list[str] = []
-    applied = [form for form in FORMS if form.cure in wanted]
-    saved = [(form.owner, form.attribute, getattr(form.owner, form.attribute)) for form in applied]
-    for form, (owner, attribute, original) in zip(applied, saved, strict=True):
-        setattr(owner, attribute, _reporting(used, form, original))
-    try:
+    with ExitStack() as stack:
+        for form in FORMS:
+            if form.cure in wanted:
+                original = getattr(form.owner, form.attribute)  # perhaps another form already
+                stack.callback(setattr, form.owner, form.attribute, original)
+                setattr(form.owner, form.attribute, _reporting(used, form, original))
         yield used
-    finally:
-        for owner, attribute, original in reversed(saved):
-            setattr(owner, attribute, original)
 
 
 def _reporting(used: list[str], form: Form, original: Callable[..., Any]) -> Callable[..., Any]:

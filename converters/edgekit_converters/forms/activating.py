@@ -1,4 +1,7 @@
-"""Activations in parts whose ranges suit int8, and what comes after the last one. Klambauer et al. 2017 (SELU), Barron 2017 (CELU), Clevert 2016 (ELU)."""
+"""Activations in parts whose ranges suit int8, and argmax.
+
+Klambauer et al. 2017 (SELU), Barron 2017 (CELU), Clevert et al. 2016 (ELU).
+"""
 
 from __future__ import annotations
 

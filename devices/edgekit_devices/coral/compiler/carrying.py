@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from edgekit import metadata
 from edgekit.errors import ConversionError
 from edgekit.metadata import InputMetadata, Metadata, OutputMetadata, State
 from edgekit.tflite import ModelFile, Tensor
@@ -86,9 +85,11 @@ def carried(
     )
 
 
-def _named(items: Sequence[Item], names: Sequence[str], blank: Item) -> list[Item]:
-    filled = [*items, *(blank,) * (len(names) - len(items))]
-    return [replace(item, name=item.name or name) for item, name in zip(filled, names, strict=True)]
+def _named(items: tuple[Item, ...], names: Sequence[str], blank: Item) -> tuple[Item, ...]:
+    filled = items + (blank,) * (len(names) - len(items))
+    return tuple(
+        item if item.name else replace(item, name=name) for item, name in zip(filled, names, strict=True)
+    )
 
 
 def _states(states: Sequence[State], source: ModelFile, compiled: ModelFile) -> tuple[State, ...]:
@@ -101,8 +102,3 @@ def _states(states: Sequence[State], source: ModelFile, compiled: ModelFile) -> 
         )
         for state in states
     )
-
-
-def write(compiled: bytes, about: Metadata) -> bytes:
-    """The compiled file with its metadata; `edgekit.json` holds the SHA-256 of what is before the archive."""
-    return metadata.write(compiled, about)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit_devices.coral.placement.advice import TOO_NEW
 
-SHOWN_LINES = 12
-_NOT_IN_IMAGE, _NOT_EXECUTABLE, _ENGINE_FAILED = 127, 126, 125
+SHOWN_LINES, LONGEST_LINE = 12, 200
 _SEGMENTATION_FAULTS = (-11, 139)
-_ILLEGAL = (-4, 132)
-_KILLED = (-9, 137)
+"""A signal as Python tells it, and as the shell that the compiler is wrapped in does."""
 
 _QUANTIZE = "Convert with full integer quantization: edgekit convert --target coral --calibration DATA."
 _SMALLER = (
@@ -22,6 +20,10 @@ _SMALLER = (
 _FEWER = (
     "It does that with --segments for many models of TensorFlow's converter. Compile without --segments, or with "
     "another number; or cut the Keras model in two and convert and compile each part."
+)
+_FIND = (
+    "Try another size of the input. If it stays: convert and compile the Keras model without its last layers, until it "
+    "passes, to find the one to blame."
 )
 _UPDATE = "Install version 16.0, the last one; older ones do not know all options."
 _PROCESSOR = "The compiler is a program for x86-64 Linux: run it there, or in a container with --compiler docker:IMAGE."
@@ -45,7 +47,7 @@ class _Known:
 
 
 _OF_THE_MODEL: Sequence[_Known] = (
-    _Known(r"Model not quantized", "it takes models that are quantized throughout alone (Model not quantized)", _QUANTIZE),
+    _Known(r"Model not quantized", "it takes quantized models alone (Model not quantized)", _QUANTIZE),
     _Known(
         r"unresolved custom op: *([\w.-]+?)\.?(?:\s|$)", "it does not know the custom operation {0}",
         "Leave it out of the model and compute it on the host.",
@@ -67,12 +69,11 @@ _OF_THE_MODEL: Sequence[_Known] = (
     ),
     _Known(
         r"Internal compiler error", "it broke off with an error of its own (Internal compiler error)",
-        "Versions up to 15 do that now and then: run it again, or use version 16.0. If it stays, make the model's "
-        "input smaller or leave layers out until it passes, to find the one to blame.",
+        f"Versions up to 15 do that now and then: run it again, or use version 16.0. {_FIND}",
     ),
     _Known(
         r"Model failed in Tflite interpreter", "its interpreter of 2021 cannot run the model",
-        "The lines below say where. edgekit convert --target coral makes files that it can.",
+        "Its own words say where. edgekit convert --target coral makes files that it can.",
     ),
 )
 _OF_THE_PROGRAM: Sequence[_Known] = (
@@ -100,6 +101,12 @@ _OF_THE_PROGRAM: Sequence[_Known] = (
     ),
     _Known(r"(?i)no space left on device", "the disk is full", "Free some space, or name another folder with -o."),
 )
+_ILLEGAL = Failure("it crashed (SIGILL): this processor lacks what it uses", _PROCESSOR)
+_KILLED = Failure("it was killed, mostly for want of memory", "Free some memory, or make the model smaller.")
+_NOT_STARTED = Failure("it could not be started", "Its own words say why.")
+_BY_CODE: Mapping[int | None, Failure] = {
+    -4: _ILLEGAL, 132: _ILLEGAL, -9: _KILLED, 137: _KILLED, 125: _NOT_STARTED, 126: _NOT_STARTED, 127: _NOT_STARTED,
+}
 _VERSION_OF_OPERATION = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '([0-9]+)'")
 _UNKNOWN_OPERATION = re.compile(r"builtin_code out of range: *([0-9]{1,9})")
 
@@ -113,6 +120,11 @@ def explain(output: str, code: int | None, *, segments: bool = False) -> Failure
         segments: Whether several segments were asked for.
     """
     return _too_new(output) or _by_words(output) or _by_code(output, code, segments)
+
+
+def explain_start(output: str, code: int | None) -> Failure | None:
+    """Why a program does not even tell its version; None where that is not known."""
+    return _by_words(output) or _BY_CODE.get(code)
 
 
 def _too_new(output: str) -> Failure | None:
@@ -135,21 +147,18 @@ def _by_words(output: str) -> Failure | None:
 
 def _by_code(output: str, code: int | None, segments: bool) -> Failure:
     silent = not any(line.strip() for line in output.splitlines() if "Compiler version" not in line)
-    if code in _SEGMENTATION_FAULTS or "Segmentation fault" in output or (segments and silent):
-        how = "it printed nothing but its version" if silent else "it crashed (SIGSEGV)"
-        return Failure(how, _FEWER if segments else f"{_UPDATE} Else: {_SMALLER}")
-    if code in _ILLEGAL:
-        return Failure("it crashed (SIGILL): this processor lacks what it uses", _PROCESSOR)
-    if code in _KILLED:
-        return Failure("it was killed, mostly for want of memory", "Free some memory, or make the model smaller.")
-    if code in (_ENGINE_FAILED, _NOT_EXECUTABLE, _NOT_IN_IMAGE):
-        return Failure("it could not be started", "The lines below say why.")
+    crashed = code in _SEGMENTATION_FAULTS or "Segmentation fault" in output
+    if crashed or (segments and silent):
+        how = "it crashed (SIGSEGV)" if crashed else "it printed nothing but its version"
+        return Failure(how, _FEWER if segments else _FIND)
+    if code in _BY_CODE:
+        return _BY_CODE[code]
     if "could not be parsed" in output:
         return Failure("it cannot read the model (Model could not be parsed)", TOO_NEW[""])
     if "Compilation failed" in output:
         return Failure("it gives no reason", f"Known causes: an LSTM whose input is wider than 900, sizes. {_SMALLER}")
     ended = "made no file" if code == 0 else f"ended with exit code {code}"
-    return Failure(f"it {ended}, for reasons that are not known here", "Its own words are below.")
+    return Failure(f"it {ended}, for reasons that are not known here", "Its own words tell what there is to know.")
 
 
 def last_words(output: str) -> str:
@@ -158,4 +167,4 @@ def last_words(output: str) -> str:
         "".join(letter if letter.isprintable() else " " for letter in line).rstrip() for line in output.splitlines()
     ]
     shown = [line for line in lines if line.strip()][-SHOWN_LINES:]
-    return "\n".join(f"  | {line[:300]}" for line in shown)
+    return "\n".join(f"  | {line[:LONGEST_LINE]}" for line in shown)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 _VERSION = re.compile(r"Edge TPU Compiler version (\S+)")
 _TIME = re.compile(r"Models? compiled successfully in ([0-9]{1,12}) ?ms")
@@ -32,7 +33,9 @@ _NUMBERS = {
     "Number of operations that will run on Edge TPU": "on_target",
     "Number of operations that will run on CPU": "on_cpu",
 }
-_NAMES = {"Input model": "input", "Input": "input", "Output model": "output", "Output": "output", "Operation log": "log"}
+_NAMES = {
+    "Input model": "input", "Input": "input", "Output model": "output", "Output": "output", "Operation log": "log",
+}
 _SAYS_NOTHING = (
     "Started a compilation timeout timer", "Compilation child process completed", "Compilation succeeded",
     "Model successfully compiled but not all operations", "See the operation log file",
@@ -162,7 +165,8 @@ class _Reading:
             return False
         if not self.models:
             self.models.append(ModelReport())
-        self.models[-1] = replace(self.models[-1], **{name: value})
+        changes: dict[str, Any] = {name: value}
+        self.models[-1] = replace(self.models[-1], **changes)
         return True
 
     def _row(self, row: Row) -> None:

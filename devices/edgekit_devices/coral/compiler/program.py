@@ -15,7 +15,7 @@ from uuid import uuid4
 from edgekit.errors import ConversionError, MissingFileError, UsageError
 from edgekit_devices import children
 from edgekit_devices.children import Ran, Tick
-from edgekit_devices.coral.compiler.failures import explain, last_words
+from edgekit_devices.coral.compiler.failures import explain_start, last_words
 from edgekit_devices.coral.compiler.log import parse
 
 NAME = "edgetpu_compiler"
@@ -64,8 +64,10 @@ class Program:
                 stop=(lambda: self._kill(container)) if self.engine else None,
             )
         except OSError as error:
-            failure = explain(str(error), None)
-            raise ConversionError(f"{self.label} cannot be started: {error.strerror}", hint=failure.cure) from error
+            failure = explain_start(str(error), None)
+            raise ConversionError(
+                f"{self.label} cannot be started: {error.strerror}", hint=failure.cure if failure else ""
+            ) from error
 
     def _container(self, folder: Path, name: str) -> list[str]:
         # Podman without root maps the container's root to this user; docker has to be told whose the files shall be.
@@ -98,11 +100,10 @@ class Program:
             return version
         if ran.limit:
             raise ConversionError(f"{self.label} did not tell its version within {VERSION_SECONDS:g} s")
-        failure = explain(ran.output, ran.code)
-        said = last_words(ran.output)
+        failure = explain_start(ran.output, ran.code)
         raise ConversionError(
-            f"{self.label} does not tell a version as the Edge TPU compiler does: {failure.reason}",
-            hint=f"{failure.cure}\n{said}" if said else failure.cure,
+            f"{self.label} tells no version as the Edge TPU compiler does{f': {failure.reason}' if failure else ''}",
+            hint="\n".join(filter(None, [failure.cure if failure else "", last_words(ran.output)])),
         )
 
 
@@ -126,7 +127,7 @@ def find(given: str | None) -> Program:
     engine, colon, image = wanted.partition(":")
     if colon and engine in ENGINES:
         return _in_container(engine, image, source)
-    path = shutil.which(Path(wanted).expanduser())
+    path = shutil.which(wanted) or shutil.which(Path(wanted).expanduser().absolute())
     if path is None:
         raise MissingFileError(
             f"{source} names {wanted}, which is no program that can be run",
@@ -137,18 +138,21 @@ def find(given: str | None) -> Program:
 
 def _in_container(engine: str, image: str, source: str) -> Program:
     if not image or image.startswith("-"):
-        raise UsageError(f"{source} names no container image", hint=f"Write {engine}:IMAGE, as {engine} images lists it.")
+        raise UsageError(
+            f"{source} names no container image", hint=f"Write {engine}:IMAGE, as {engine} images lists it."
+        )
     path = shutil.which(engine)
     if path is None:
         raise CompilerNotFoundError(f"{source} asks for a container, and there is no {engine} on PATH")
     return Program(path, engine, image)
 
 
+_APT, _KEY = "https://packages.cloud.google.com/apt", "/usr/share/keyrings/coral.gpg"
 _INSTALL = (
     "apt-get -qq update && apt-get -qq install -y curl gpg && "
-    "curl -fsS https://packages.cloud.google.com/apt/doc/apt-key.gpg | gpg --dearmor > /usr/share/keyrings/coral.gpg && "
-    "echo deb [signed-by=/usr/share/keyrings/coral.gpg] https://packages.cloud.google.com/apt coral-edgetpu-stable main "
-    "> /etc/apt/sources.list.d/coral.list && apt-get -qq update && apt-get -qq install -y edgetpu-compiler"
+    f"curl -fsS {_APT}/doc/apt-key.gpg | gpg --dearmor > {_KEY} && "
+    f'echo "deb [signed-by={_KEY}] {_APT} coral-edgetpu-stable main" > /etc/apt/sources.list.d/coral.list && '
+    "apt-get -qq update && apt-get -qq install -y edgetpu-compiler"
 )
 
 
