@@ -15,6 +15,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import host
 from edgekit import metadata as metadata_files
 from edgekit.choices import check_count, one_of
 from edgekit.device import Runner, open_device
@@ -50,6 +51,8 @@ class _Parts:
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     scales: tuple[Scale | None, ...]
+    last_parts: tuple[tuple[host.Computation, ...], ...]
+    """For each output what is computed here, left out of the network."""
     task_name: str
     task: Task
     device: str
@@ -111,7 +114,8 @@ class Model:
             prepared = time.perf_counter()
             raw = worker.runner.run(tensors)
             inferred = time.perf_counter()
-        result = parts.task([_real(*pair) for pair in zip(raw, parts.scales, strict=True)], worker.name)
+        outputs = [_finish(*output) for output in zip(raw, parts.scales, parts.last_parts, strict=True)]
+        result = parts.task(outputs, worker.name)
         moments = (started, prepared, inferred, time.perf_counter())
         latency = Latency(*(float(step) * MILLISECONDS for step in np.diff(moments)))
         return replace(result, latency=latency, captured=captured, time=now)
@@ -123,7 +127,8 @@ class Model:
             tensors: One array for each input, of its shape and type.
 
         Returns:
-            The output tensors, quantized where the model is, in the order of the model's outputs.
+            The output tensors as the network gives them, quantized where the model is, in the order of the model's
+            outputs.
 
         Raises:
             DataError: an array is missing, or of another shape or type.
@@ -168,7 +173,7 @@ class Model:
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """What the network gives, before the task interprets it."""
+        """What the model gives, before the task interprets it: after what the device computes for the network."""
         return self._parts.outputs
 
     @property
@@ -250,9 +255,11 @@ def load(
     name = choose_task(outputs, wanted=task, from_file=about.task, labelled=labels is not None)
     inputs = _inputs(file, about, options)
     opened = open_device(file, device, options=device_options, threads=threads, keeps_state=about.keeps_state)
+    positions = about.data_outputs(len(file.outputs))
     parts = _Parts(
         path=Path(path), metadata=about, inputs=inputs, outputs=outputs,
-        scales=tuple(scale_of(file.outputs[at], file.label) for at in about.data_outputs(len(file.outputs))),
+        scales=tuple(scale_of(file.outputs[at], file.label) for at in positions),
+        last_parts=tuple(_last_part(file, about, at) for at in positions),
         task_name=name, task=build_task(name, outputs, top=top), device=opened.name,
         runners=carried(opened.runners, file, about),
     )
@@ -335,15 +342,27 @@ def _outputs(file: ModelFile, about: Metadata, labels: tuple[str, ...]) -> tuple
     said = (*about.outputs, *[OutputMetadata()] * len(file.outputs))
     positions = about.data_outputs(len(file.outputs))
     return tuple(
-        _output(file, at, labels if labels and first else said[at].labels)
+        _output(file, at, replace(said[at], labels=labels) if labels and first else said[at])
         for at, first in zip(positions, (True, *[False] * len(positions)), strict=False)
     )
 
 
-def _output(file: ModelFile, position: int, labels: tuple[str, ...]) -> Output:
+def _output(file: ModelFile, position: int, said: OutputMetadata) -> Output:
     tensor, name = file.outputs[position], file.output_names[position]
     _check_type(file, tensor, name)
-    return Output(name, tensor.static_shape, file.final_activation(position), labels)
+    return host.output_of(file, position, said)
+
+
+def _last_part(file: ModelFile, about: Metadata, position: int) -> tuple[host.Computation, ...]:
+    steps = about.outputs[position].host if position < len(about.outputs) else ()
+    return host.prepare(steps, file.outputs[position].static_shape, file.label)
+
+
+def _finish(
+    array: NDArray[Any], scale: Scale | None, last_part: tuple[host.Computation, ...]
+) -> NDArray[np.float32]:
+    """An output as its users see it."""
+    return host.apply(last_part, _real(array, scale))
 
 
 def _real(array: NDArray[Any], scale: Scale | None) -> NDArray[np.float32]:

@@ -105,9 +105,3 @@ def test_lstm_in_a_file_converts_too_and_leaves_keras_as_it_was(tmp_path: Path) 
     from_memory = edgekit.convert(model, tmp_path / "memory.tflite", calibration=WINDOWS)
     assert from_file.operations == from_memory.operations
     assert np.array_equal(expected(model), before)
-
-
-def test_stateful_layer_is_refused_by_name(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((20, 4), batch_size=1), L.LSTM(4, stateful=True, name="memory")])
-    with pytest.raises(edgekit.ConversionError, match="'memory'"):
-        edgekit.convert(model, tmp_path / "x.tflite", calibration=WINDOWS)

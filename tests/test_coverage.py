@@ -120,6 +120,6 @@ def test_a_runtime_that_dies_or_complains_is_told_apart(tmp_path: Path, monkeypa
     (tmp_path / "model.tflite").write_bytes(b"none")
     crash = tmp_path / "crash.py"
     crash.write_text("import os; os.abort()")
-    assert "Error" not in str(measuring._run(sys.executable, "ai_edge_litert", [], False))
+    assert "Error" not in str(measuring._run(sys.executable, "ai_edge_litert", [], {}))
     monkeypatch.setattr(measuring, "EXECUTION", crash)
-    assert measuring._run(sys.executable, "ai_edge_litert", [], False) == "crashes (signal 6)"
+    assert measuring._run(sys.executable, "ai_edge_litert", [], {}) == "crashes (signal 6)"

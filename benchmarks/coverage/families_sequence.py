@@ -23,7 +23,7 @@ def cases() -> Iterator[Case]:
     yield Case("tabular classifier, 20 features", _tabular, _draw_tabular)
     yield Case("tabular classifier, Normalization inside", partial(_tabular, normalizing=True), _draw_raw)
     for name in ("LSTM", "GRU", "SimpleRNN"):
-        yield Case(f"{name}, 50 steps of 32 units", partial(_recurrent, name))
+        yield Case(f"{name}, 50 steps of 32 units", partial(_recurrent, name), _draw_waves)
         yield Case(f"bidirectional {name}", partial(_bidirectional, name))
         yield Case(f"stacked {name}", partial(_stacked, name))
         yield Case(f"stateful {name}, windows of 8 steps", partial(_stateful, name, 8), stateful=True)
@@ -79,8 +79,27 @@ def _window(steps: int = 50, channels: int = 6, **settings: Any) -> Any:
     return keras.Input((steps, channels), name="window", **settings)
 
 
+@cache
+def _waves() -> tuple[Any, Any]:
+    """Noisy waves on six channels; the class is the frequency."""
+    random = np.random.default_rng(0)
+    y = random.integers(0, 5, 2000)
+    phase = random.uniform(0, 2 * np.pi, (2000, 1, 6))
+    turns = (0.04 * (y + 1))[:, None, None] * np.arange(50)[None, :, None]
+    return (np.sin(2 * np.pi * turns + phase) + random.normal(0, 0.3, (2000, 50, 6))).astype(np.float32), y
+
+
+def _draw_waves(_model: Any, count: int, fresh: bool) -> Samples:
+    start = 1500 if fresh else 0
+    return {"window": _waves()[0][start : start + count]}
+
+
 def _recurrent(name: str) -> Any:
-    return scatter(keras.Sequential([_window(), getattr(L, name)(32), L.Dense(5, activation="softmax")]), 0)
+    x, y = _waves()
+    model = keras.Sequential([_window(), getattr(L, name)(32), L.Dense(5, activation="softmax")])
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(x[:1500], y[:1500], epochs=4, batch_size=50, verbose=0, shuffle=False)
+    return model
 
 
 def _bidirectional(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 import edgekit
 from benchmarks.coverage.cases import Case, Samples, call
 from benchmarks.coverage.outcome import Outcome
+from edgekit import metadata
+from edgekit.metadata.types import State
 from edgekit.quantization import dequantize, quantize, scale_of
 from edgekit.tflite import ModelFile, Tensor, read_model
 
@@ -110,9 +113,12 @@ def _by_name(model: Any, results: Any) -> dict[str, NDArray[Any]]:
 
 
 def _examined(outcome: Outcome, file: ModelFile, reference: Reference, case: Case, old_python: str) -> Outcome:
-    inputs = _matched(reference.inputs, file.input_names)
-    expected = _matched(reference.outputs, file.output_names)
-    ends = [*zip(file.inputs, inputs, strict=True), *zip(file.outputs, expected, strict=True)]
+    about = metadata.read(MODEL)
+    taking, giving = about.data_inputs(len(file.inputs)), about.data_outputs(len(file.outputs))
+    inputs = _matched(reference.inputs, [file.input_names[at] for at in taking])
+    expected = _matched(reference.outputs, [file.output_names[at] for at in giving])
+    tensors_in, tensors_out = [file.inputs[at] for at in taking], [file.outputs[at] for at in giving]
+    ends = [*zip(tensors_in, inputs, strict=True), *zip(tensors_out, expected, strict=True)]
     outcome = replace(
         outcome, float_tensors=_float_tensors(file),
         other_ends=tuple(
@@ -120,22 +126,28 @@ def _examined(outcome: Outcome, file: ModelFile, reference: Reference, case: Cas
             if array.dtype.kind == "f" and tensor.dtype != "int8"
         ),
     )
-    tensors = [_to_tensor(tensor, array) for tensor, array in zip(file.inputs, inputs, strict=True)]
-    results = _run(sys.executable, LITERT, tensors, case.stateful)
+    given = {at: _to_tensor(t, array) for at, t, array in zip(taking, tensors_in, inputs, strict=True)}
+    given |= {state.input: _zeros(file.inputs[state.input]) for state in about.states}
+    memory = {"keep": about.keeps_state, "states": [_link(file, state) for state in about.states]}
+
+    def results_of(python: str, runtime: str) -> Arrays | str:
+        found = _run(python, runtime, [given[at] for at in sorted(given)], memory)
+        return found if isinstance(found, str) else [found[at] for at in giving]
+
+    def error_of(results: Arrays) -> tuple[float | None, float | None]:
+        return _error(expected, [_from_tensor(t, array) for t, array in zip(tensors_out, results, strict=True)])
+
+    results = results_of(sys.executable, LITERT)
     if isinstance(results, str):
         return replace(outcome, litert=results)
-    values = [_from_tensor(tensor, array) for tensor, array in zip(file.outputs, results, strict=True)]
-    sqnr, largest = _error(expected, values)
+    sqnr, largest = error_of(results)
     outcome = replace(outcome, litert="yes", sqnr_db=sqnr, largest_error=largest)
     if not old_python:
         return outcome
-    others = _run(old_python, OLD, tensors, case.stateful)
+    others = results_of(old_python, OLD)
     if isinstance(others, str):
         return replace(outcome, old_runtime=others)
-    values = [_from_tensor(tensor, array) for tensor, array in zip(file.outputs, others, strict=True)]
-    return replace(
-        outcome, old_runtime="yes", old_steps=_steps(others, results), old_sqnr_db=_error(expected, values)[0]
-    )
+    return replace(outcome, old_runtime="yes", old_steps=_steps(others, results), old_sqnr_db=error_of(others)[0])
 
 
 def _matched(arrays: dict[str, NDArray[Any]], names: Sequence[str]) -> Arrays:
@@ -153,6 +165,23 @@ def _float_tensors(file: ModelFile) -> tuple[str, ...]:
     )
 
 
+def _zeros(tensor: Tensor) -> NDArray[Any]:
+    """A state's value before the first sample."""
+    scale = scale_of(tensor)
+    return np.full(tensor.static_shape, scale.zero_point if scale else 0, tensor.dtype)
+
+
+def _link(file: ModelFile, state: State) -> list[float]:
+    """Which input takes which output, and how its numbers become those of the input: see `execution`."""
+    goes, came = file.inputs[state.input], file.outputs[state.output]
+    before, after = scale_of(came), scale_of(goes)
+    if before is None or after is None:
+        return [state.input, state.output, 1, 0, 0, 0]
+    factor, limits = before.scale / after.scale, np.iinfo(goes.dtype)
+    offset = after.zero_point - before.zero_point * factor
+    return [state.input, state.output, factor, offset, int(limits.min), int(limits.max)]
+
+
 def _to_tensor(tensor: Tensor, values: NDArray[Any]) -> NDArray[Any]:
     scale = scale_of(tensor)
     return quantize(values, scale, tensor.dtype) if scale else values.astype(tensor.dtype)
@@ -163,16 +192,13 @@ def _from_tensor(tensor: Tensor, values: NDArray[Any]) -> NDArray[Any]:
     return dequantize(values, scale) if scale else values
 
 
-def _run(python: str, runtime: str, inputs: Arrays, keep_state: bool) -> Arrays | str:
+def _run(python: str, runtime: str, inputs: Arrays, memory: dict[str, Any]) -> Arrays | str:
     """Results of the file in the working folder under a runtime, or why there are none."""
     by_place: dict[str, Any] = {str(place): array for place, array in enumerate(inputs)}
     np.savez("inputs.npz", **by_place)
-    command = [python, "-P", str(EXECUTION), runtime, MODEL, "inputs.npz", "outputs.npz"]
+    command = [python, "-P", str(EXECUTION), runtime, MODEL, "inputs.npz", "outputs.npz", json.dumps(memory)]
     try:
-        done = subprocess.run(
-            [*command, *(["keep-state"] if keep_state else [])], capture_output=True, text=True, timeout=LONGEST_RUN,
-            check=False,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_RUN, check=False)
     except subprocess.TimeoutExpired:
         return f"no end after {LONGEST_RUN} s"
     if done.returncode < 0:

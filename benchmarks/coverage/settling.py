@@ -82,6 +82,20 @@ def settle(model: Any, batch: Any) -> None:
         elif type(layer).__name__ == "BatchNormalization" and layer.center:
             layer.beta.assign(np.full(layer.beta.shape, OFFSET, np.float32))
     _measure_statistics(model, batch)
+    _read_what_differs(model, batch)
+
+
+def _read_what_differs(model: Any, batch: Any) -> None:
+    """Point the last layer at the directions in which samples differ most, as training does; random ones see noise."""
+    layer = _last_layer(model, model.outputs[0])
+    kernel, bias = layer.get_weights()
+    features = np.asarray(keras.Model(model.inputs, layer.input)(batch, training=False)).reshape(-1, kernel.shape[-2])
+    mean, classes = features.mean(axis=0), len(bias)
+    directions = np.linalg.svd(features - mean, full_matrices=False)[2][:classes]
+    mixing = np.linalg.qr(np.random.default_rng(0).normal(size=(classes, len(directions))))[0]
+    chosen = (mixing @ directions).T
+    gain = LOGIT_SPREAD / float(np.std((features - mean) @ chosen, axis=0).mean())
+    layer.set_weights([(chosen * gain).reshape(kernel.shape), -mean @ chosen * gain])
 
 
 def _measure_statistics(model: Any, batch: Any) -> None:

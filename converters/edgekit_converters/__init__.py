@@ -15,9 +15,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from edgekit.atomic import check_writable, protect, write_atomically
 from edgekit.errors import UsageError
 from edgekit_converters import process
-from edgekit_converters.atomic import check_writable, protect, write_atomically
 from edgekit_converters.calibration import check_calibration
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.keras_files import examine, require_tensorflow
@@ -53,6 +53,7 @@ def convert(
     allow_float: bool = False,
     replace: Sequence[str] | Mapping[str, str] = (),
     require_full_mapping: bool = False,
+    move_to_host: bool = False,
     input_shape: Given | None = None,
     custom_objects: str | Sequence[str] = (),
     progress: OnProgress | None = None,
@@ -89,6 +90,8 @@ def convert(
         replace: Activations to put in the place of others that the target lacks, such as `{"gelu": "silu"}` or
             `["gelu=silu"]`. This changes what the model computes: measure it, or train it some more.
         require_full_mapping: Refuse a model of which an operation stays off the accelerator.
+        move_to_host: Leave resizes and argmax at the end of the model out of the network: EdgeKit computes them on the
+            device's processor, from the network's outputs. Other runtimes do not.
         input_shape: Sizes of inputs that the model leaves open, the batch left out: `(224, 224, 3)`, a dict of such
             tuples by input name, or text, `"224,224,3"` or `"image=224,224,3"`. What a subclassed model takes, too.
         custom_objects: Classes and functions of your own that a model file names, as `"module:Name"`,
@@ -120,7 +123,7 @@ def convert(
         precision=precision, io=io, target=target, samples=samples, task=task, labels=labels, normalize=normalize,
         channels=channels, resize=resize, description=description, runtime=runtime, keep=keep,
         allow_float=allow_float, replace=replace, require_full_mapping=require_full_mapping,
-        input_shape=input_shape, custom_objects=custom_objects,
+        move_to_host=move_to_host, input_shape=input_shape, custom_objects=custom_objects,
     )
     source = examine(Path(fspath(model))) if isinstance(model, (str, PathLike)) else None
     if options.calibrated and calibration is None:

@@ -62,6 +62,9 @@ KILO = 1000
                    "measure it. May be given several times.")
 @click.option("--require-full-mapping", is_flag=True,
               help="Fail where an operation would stay off the accelerator.")
+@click.option("--move-to-host", is_flag=True,
+              help="Leave resizes and argmax at the end of the model out of the network: EdgeKit computes them on the "
+                   "processor.")
 @click.option("--allow-float", is_flag=True,
               help="Take a model of which a part stays float, where all of it was to be quantized.")
 @click.option("--input-shape", multiple=True, metavar="[NAME=]H,W,C",
@@ -122,6 +125,7 @@ def describe(conversion: Conversion) -> str:
         *(f"  output       {t.name}  {t.dtype} {list(t.shape)}" for t in conversion.outputs),
         f"  task         {conversion.task}" + (f", {conversion.labels} labels" if conversion.labels else ""),
     ]
+    lines += [f"  on the host  {sentence}" for sentence in conversion.moved]
     if conversion.calibration:
         about = conversion.calibration
         lines.append(f"  calibration  {about['samples']} samples of {about['source']}")
@@ -143,9 +147,16 @@ def _agreement(conversion: Conversion) -> str:
     agreement = conversion.agreement
     if agreement is None:
         return ""
-    noise = f"{agreement.sqnr_db:.1f} dB SQNR" if math.isfinite(agreement.sqnr_db) else "equal"
-    same = "" if agreement.same_class is None else f", same class in {agreement.same_class:.1%}"
-    return f"{noise}{same} against the float model on {agreement.samples} calibration samples"
+    parts = []
+    if math.isfinite(agreement.sqnr_db):
+        parts.append(f"{agreement.sqnr_db:.1f} dB SQNR")
+    elif agreement.same_numbers is None:
+        parts.append("equal" if agreement.sqnr_db > 0 else "nothing in common")
+    if agreement.same_class is not None:
+        parts.append(f"same class in {agreement.same_class:.1%}")
+    if agreement.same_numbers is not None:
+        parts.append(f"{agreement.same_numbers:.1%} of the whole numbers equal")
+    return f"{', '.join(parts)} against the float model on {agreement.samples} calibration samples"
 
 
 def _size(count: int) -> str:

@@ -15,6 +15,7 @@ CURES: Mapping[str, str] = MappingProxyType(
         "loops": "a recurrent layer was unrolled into one step after the other; the file grows with their number",
         "group_normalization": "GroupNormalization takes the mean of groups by a product with a constant matrix",
         "layer_normalization": "LayerNormalization was written in operations that have an int8 form",
+        "masks": "attention masks push scores down to -20, not to -1e9, so that the others keep their resolution",
         "softplus": "softplus was written so that its parts fit into int8",
         "upsampling": "nearest upsampling became a resize, in place of TILE",
         "resizing": "bicubic or Lanczos resizing became two products with constant matrices",

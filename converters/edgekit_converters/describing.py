@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from edgekit.errors import UsageError
+from edgekit.host import output_of
 from edgekit.inputs import is_picture_shape
 from edgekit.metadata import InputMetadata, Metadata, OutputMetadata, State
 from edgekit.metadata.types import Channels
-from edgekit.tasks import Output, build_task, choose_task
+from edgekit.tasks import build_task, choose_task
 from edgekit.tflite import ModelFile, Tensor
 from edgekit_converters.calibration import PIXEL_NORMALIZATION as PIXELS
 from edgekit_converters.calibration import Calibration
 from edgekit_converters.freezing import Frozen
+from edgekit_converters.host_moving import HostSteps
 from edgekit_converters.options import Options
 from edgekit_converters.process import Job
 
@@ -21,9 +24,10 @@ _COLOURS = {"rgb": "RGB", "bgr": "BGR", "gray": "gray"}
 
 
 def describe(
-    model: ModelFile, job: Job, frozen: Frozen, calibration: Calibration | None, versions: Mapping[str, str]
+    model: ModelFile, job: Job, frozen: Frozen, calibration: Calibration | None, versions: Mapping[str, str],
+    moved: HostSteps,
 ) -> Metadata:
-    """The metadata of a converted model, from the options, the calibration data and the graph itself.
+    """The metadata of a converted model, from the options, the calibration data, the graph and what was cut off it.
 
     Raises:
         UsageError: the task does not fit the outputs, or options for pictures were given and there are none.
@@ -36,12 +40,12 @@ def describe(
     )
     next_states = {state.output for state in states}
     first = next(at for at in range(len(model.outputs)) if at not in next_states)
-    outputs = [
-        Output(name, tensor.static_shape, model.final_activation(at), options.labels if at == first else ())
-        for at, (name, tensor) in enumerate(zip(model.output_names, model.outputs, strict=True))
+    said = [
+        OutputMetadata(name, labels=options.labels if at == first else (), host=moved.get(name, ()))
+        for at, name in enumerate(model.output_names)
     ]
     # The runtime's own rules, so that it takes what was made.
-    answers = [output for at, output in enumerate(outputs) if at not in next_states]
+    answers = [output_of(model, at, output) for at, output in enumerate(said) if at not in next_states]
     task = choose_task(answers, wanted=options.task, from_file=None, labelled=bool(options.labels))
     build_task(task, answers, top=1)
     _check_picture_options(model, options)
@@ -53,8 +57,8 @@ def describe(
             for name, tensor in zip(model.input_names, model.inputs, strict=True)
         ),
         outputs=tuple(
-            OutputMetadata(output.name, "a state's next value" if at in next_states else _OUTPUTS[task], output.labels)
-            for at, output in enumerate(outputs)
+            replace(output, description="a state's next value" if at in next_states else _OUTPUTS[task])
+            for at, output in enumerate(said)
         ),
         states=states,
         keeps_state=frozen.keeps_state,

@@ -117,9 +117,16 @@ def freeze_keras(
         function, module, specs, tuple(dict.fromkeys(rewrites)), tuple(calls), places, streaming.links,
         _told(replace or {}, replaced), bool(streaming.fused),
     )
-    if rewrites or layers:
+    if not rewrites and not layers:
+        return frozen
+    try:
         with fresh_states(layers), replaced_activations(replace or {}):
             _hold_against(frozen, model, signature)
+    except ConversionError:
+        if "masks" not in rewrites:
+            raise
+        # Scores this low are rare; such a model takes Keras's own form.
+        return freeze_keras(model, cures - {"masks"}, given, sample_shapes, replace)
     return frozen
 
 

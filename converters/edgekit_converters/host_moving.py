@@ -17,6 +17,8 @@ from edgekit_converters.flatbuffer_editing import CODES, Editor, packed, unpacke
 HostSteps = Mapping[str, tuple[HostStep, ...]]
 """What the device computes, in that order, by the name of the output; those with nothing to do are absent."""
 
+NOTHING_MOVED = "the model ends in no resize and no argmax that the device could compute for it: nothing was moved"
+
 
 def move_to_host(flatbuffer: bytes, fixed: Set[str]) -> tuple[bytes, HostSteps]:
     """Cut trailing RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR and ARG_MAX off, from each output backwards.

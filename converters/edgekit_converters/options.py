@@ -49,6 +49,7 @@ class Options:
     allow_float: bool
     replace: Mapping[str, str]
     require_full_mapping: bool
+    move_to_host: bool
     input_shapes: tuple[GivenShape, ...] = ()
     custom_objects: tuple[str, ...] = ()
 
@@ -166,6 +167,7 @@ def check_options(
     allow_float: bool,
     replace: Sequence[str] | Mapping[str, str],
     require_full_mapping: bool,
+    move_to_host: bool,
     input_shape: Given | None,
     custom_objects: str | Sequence[str],
 ) -> Options:
@@ -199,6 +201,7 @@ def check_options(
         allow_float=allow_float,
         replace=choose_replacements(replace),
         require_full_mapping=check_full_mapping(require_full_mapping, target),
+        move_to_host=move_to_host,
         input_shapes=parse_shapes(input_shape),
         custom_objects=check_custom_objects(custom_objects),
     )

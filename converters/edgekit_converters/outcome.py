@@ -17,14 +17,17 @@ class Agreement:
 
     Attributes:
         samples: How many samples were compared.
-        sqnr_db: Signal to quantization noise of all outputs together, 10·log10(Σf² / Σ(f-q)²), in decibels;
-            infinite where both are equal.
+        sqnr_db: Signal to quantization noise of all outputs of real numbers together, 10·log10(Σf² / Σ(f-q)²), in
+            decibels; infinite where none differs.
         same_class: Share of samples with the same best class, 0 to 1; None unless the model classifies.
+        same_numbers: Share of equal numbers in outputs of whole numbers, such as an argmax's, 0 to 1; None where the
+            float model has no such output.
     """
 
     samples: int
     sqnr_db: float
     same_class: float | None
+    same_numbers: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Conversion:
         agreement: With the float model; None where there was no calibration data to compare on.
         rewrites: What was put into another form that computes the same: a sentence each, by the name for `keep`.
         placement: Where the operations will run; None where the target has no accelerator.
+        moved: What the device computes on the outputs, in place of the network: a sentence for each such output.
         warnings: What the user should know, a sentence each.
         peak_memory: The most memory that the converter took, in bytes.
         seconds: How long it took.
@@ -74,6 +78,7 @@ class Conversion:
     agreement: Agreement | None
     rewrites: dict[str, str]
     placement: Placement | None
+    moved: tuple[str, ...]
     warnings: tuple[str, ...]
     peak_memory: int
     seconds: float
@@ -83,7 +88,7 @@ class Conversion:
         facts = asdict(dataclasses.replace(self, placement=None))
         facts["placement"] = self.placement.to_dict() if self.placement else None
         facts["path"] = str(self.path)
-        facts["warnings"] = list(self.warnings)
+        facts["moved"], facts["warnings"] = list(self.moved), list(self.warnings)
         facts["seconds"] = round(self.seconds, 2)
         if self.agreement is not None:
             facts["agreement"]["sqnr_db"] = (

@@ -8,12 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import IO
 
 from edgekit import errors
@@ -23,6 +22,7 @@ from edgekit_converters.events import OnProgress
 from edgekit_converters.keras_files import KerasFile
 from edgekit_converters.options import Options
 from edgekit_converters.outcome import Conversion
+from edgekit_devices.children import signals_deferred
 
 STDERR = 2
 JOB, RESULT, FAILURE, MODEL, LOG = "job.pickle", "result.pickle", "failure.pickle", "model.tflite", "log.txt"
@@ -147,7 +147,7 @@ def _follow(folder: Path, report: OnProgress, debug: bool, seconds: float | None
     """Start the child, pass its progress on until it ends or time is out, and return its exit code."""
     reading, writing = os.pipe()
     with os.fdopen(reading, encoding="utf-8") as pipe, (folder / LOG).open("wb") as log, ExitStack() as stack:
-        with _signals_deferred():  # a child that starts as the signal comes would outlive it
+        with signals_deferred():  # a child that starts as the signal comes would outlive it
             child = _start(folder, writing, None if debug else log)
             stack.callback(_end, child)
         if seconds is not None:
@@ -163,27 +163,6 @@ def _follow(folder: Path, report: OnProgress, debug: bool, seconds: float | None
 def _end(child: subprocess.Popen[bytes]) -> None:
     child.kill()
     child.wait()
-
-
-@contextmanager
-def _signals_deferred() -> Iterator[None]:
-    """Hold back Ctrl-C and a supervisor's stop until the block is over."""
-    if threading.current_thread() is not threading.main_thread():  # signals interrupt the main thread alone
-        yield
-        return
-    came: list[int] = []
-
-    def hold(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for held in came[:1]:
-            signal.raise_signal(held)
 
 
 def _start(folder: Path, pipe: int, log: IO[bytes] | None) -> subprocess.Popen[bytes]:

@@ -56,7 +56,7 @@ def to_integers(flatbuffer: bytes, options: Options, calibration: Calibration, r
         )
     except Exception as error:  # TensorFlow raises its own, undocumented classes here
         raise explain(error) from error
-    return _mend_cell_scales(_sharing_constants(quantized))
+    return _mend_cell_scales(_sharing_buffers(quantized))
 
 
 def _feed(calibration: Calibration, report: OnProgress) -> Iterator[Mapping[str, NDArray[np.generic]]]:
@@ -67,23 +67,23 @@ def _feed(calibration: Calibration, report: OnProgress) -> Iterator[Mapping[str,
     report(Progress("quantizing"))
 
 
-def _sharing_constants(flatbuffer: bytes) -> bytes:
-    """Equal constants held once: an unrolled layer has its weights as often as it has steps."""
+def _sharing_buffers(flatbuffer: bytes) -> bytes:
+    """Equal constants held once, and one empty buffer for all that is computed.
+
+    An unrolled layer has its weights as often as it has steps, and an empty buffer takes some 50 bytes.
+    """
     model = convert_bytearray_to_object(flatbuffer)
-    first: dict[bytes, int] = {}
-    places: dict[int, int] = {}
-    for index, buffer in enumerate(model.buffers):
-        values = b"" if buffer.data is None else bytes(buffer.data)
-        if values:
-            places[index] = first.setdefault(values, index)
-    if len(first) == len(places):
-        return flatbuffer
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            tensor.buffer = places.get(tensor.buffer, tensor.buffer)
-    for index, place in places.items():
-        if place != index:
-            model.buffers[index].data = None
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    kept: dict[bytes, int] = {b"": 0}
+    buffers = [model.buffers[0]]
+    for holder in (*tensors, *(model.metadata or [])):
+        data = model.buffers[holder.buffer].data
+        values = b"" if data is None else bytes(data)
+        if values not in kept:
+            kept[values] = len(buffers)
+            buffers.append(model.buffers[holder.buffer])
+        holder.buffer = kept[values]
+    model.buffers = buffers
     return bytes(convert_object_to_bytearray(model))
 
 

@@ -12,15 +12,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from edgekit import metadata
+from edgekit import host, metadata
 from edgekit._version import __version__
 from edgekit.placement import Placement
 from edgekit.tflite import ModelFile, parse_model, read_model
-from edgekit_converters import checking, content, describing, placing, surgery
+from edgekit_converters import checking, content, describing, host_moving, placing, surgery
 from edgekit_converters.calibration import Calibration, Feed, load_calibration
 from edgekit_converters.cures import CURES
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.freezing import Frozen
+from edgekit_converters.host_moving import HostSteps
 from edgekit_converters.keras_files import KerasFile
 from edgekit_converters.loading import load
 from edgekit_converters.lowering import to_flatbuffer
@@ -55,18 +56,20 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     frozen = load(job)
     calibration = _calibrate(job, frozen, report)
     report(Progress("converting"))
-    flatbuffer, cures = _to_flatbuffer(job, frozen, calibration, report)
+    flatbuffer, cures, moved = _to_flatbuffer(job, frozen, calibration, report)
     warnings = content.check_content(parse_model(flatbuffer), job.options, frozen.places)
     placement = placing.place(flatbuffer, job.options, frozen.places)
     path = job.folder / MODEL
     path.write_bytes(flatbuffer)
-    described = describing.describe(read_model(path), job, frozen, calibration, _versions())
+    described = describing.describe(read_model(path), job, frozen, calibration, _versions(), moved)
     path.write_bytes(metadata.write(flatbuffer, described))
     model = read_model(path)
     agreement = None
     if calibration is not None:
         classifies = described.task == "classification"
-        agreement = checking.compare(model, frozen, calibration, classifies, report)
+        agreement = checking.compare(model, moved, frozen, calibration, classifies, report)
+    if job.options.move_to_host and not moved:
+        warnings.append(host_moving.NOTHING_MOVED)
     told = (*frozen.notes, *warnings)
     return _summary(job, _Finished(model, described, calibration, agreement, cures, placement, told))
 
@@ -91,19 +94,22 @@ def _with_states(frozen: Frozen, samples: Sequence[Feed]) -> list[Feed]:
 
 def _to_flatbuffer(
     job: Job, frozen: Frozen, calibration: Calibration | None, report: OnProgress
-) -> tuple[bytes, frozenset[str]]:
-    """The model in the precision asked for, and the names of all cures that were used."""
+) -> tuple[bytes, frozenset[str], HostSteps]:
+    """The model in the precision asked for, the names of all cures that were used, and what was cut off its end."""
     flatbuffer = to_flatbuffer(frozen, job.options)
+    moved: HostSteps = {}
+    if job.options.move_to_host:
+        flatbuffer, moved = host_moving.move_to_host(flatbuffer, {link.output for link in frozen.states})
     if calibration is None or not job.options.calibrated:
-        return flatbuffer, frozenset(frozen.rewrites)
+        return flatbuffer, frozenset(frozen.rewrites), moved
     wanted = job.options.cures
     rewritten, of_operations = surgery.with_int8_forms(flatbuffer, wanted)
     if of_operations:
         (job.folder / FLOAT_MODEL).write_bytes(rewritten)
-        checking.hold_against(read_model(job.folder / FLOAT_MODEL), frozen, calibration, of_operations)
+        checking.hold_against(read_model(job.folder / FLOAT_MODEL), moved, frozen, calibration, of_operations)
     quantized = to_integers(rewritten, job.options, calibration, report)
     finished, of_integers = surgery.with_integer_elu(quantized, wanted)
-    return finished, of_operations | of_integers | set(frozen.rewrites)
+    return finished, of_operations | of_integers | set(frozen.rewrites), moved
 
 
 def _versions() -> dict[str, str]:
@@ -128,6 +134,7 @@ def _summary(job: Job, finished: _Finished) -> Conversion:
         agreement=finished.agreement,
         rewrites={name: CURES[name] for name in CURES if name in finished.cures},
         placement=finished.placement,
+        moved=tuple(host.describe_output(output) for output in described.outputs if output.host),
         warnings=(*finished.warnings, *_warnings(finished)),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KILOBYTE,
         seconds=0.0,  # known to the parent alone

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from edgekit import host
 from edgekit import metadata as metadata_files
 from edgekit.cli import debug_option, examples
 from edgekit.cli.layout import Rows, count, pairs, paragraph, section, short, visible
@@ -27,7 +28,7 @@ from edgekit.placement import Placement, operation_facts
 from edgekit.preprocess import ImageSpec, needs_normalization
 from edgekit.quantization import scale_of
 from edgekit.results import to_json
-from edgekit.tasks import Output, choose_task
+from edgekit.tasks import choose_task
 from edgekit.tflite import ModelFile, Operator, Subgraph, Tensor, read_model
 
 SHOWN_LABELS = 5
@@ -222,6 +223,7 @@ def _metadata_facts(file: ModelFile, about: Metadata) -> Iterator[tuple[str, str
         yield key.capitalize(), getattr(about, key)
     for output in about.outputs:
         yield "Labels", _labels(output.labels)
+        yield "On the host", host.describe_output(output) if output.host else ""
     for key, value in about.provenance.items():
         yield key, value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
     yield "Files", ", ".join(about.files)
@@ -230,8 +232,7 @@ def _metadata_facts(file: ModelFile, about: Metadata) -> Iterator[tuple[str, str
 def _guess(file: ModelFile, about: Metadata) -> str:
     """The task that `edgekit run` would choose."""
     outputs = [
-        Output(name, tensor.static_shape, file.final_activation(index), about.outputs[index].labels)
-        for index, (name, tensor) in enumerate(zip(file.output_names, file.outputs, strict=True))
+        host.output_of(file, index, about.outputs[index]) for index in about.data_outputs(len(file.outputs))
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import cast
 
 from edgekit import plugins
+from edgekit.atomic import protect, write_atomically
 from edgekit.choices import one_of
 from edgekit.cli.drawing import draw
 from edgekit.cli.layout import WIDTH, count, pairs, paragraph, short, visible
-from edgekit.errors import OutputError, UsageError
 from edgekit.placement import SUBGRAPHS, Analyser, Memory, Package, PlacedOperation, Placement, Subgraphs
 from edgekit.tflite import ModelFile
 
@@ -44,18 +43,8 @@ def write_drawing(path: str, file: ModelFile, placed: Placement) -> None:
         OutputError: it cannot be written there.
     """
     where = Path(path)
-    if where.exists() and Path(file.path).exists() and where.samefile(file.path):
-        raise UsageError("--svg names the model itself", hint="Name another file, such as model.svg.")
-    temporary = where.with_name(f".{where.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(draw(placed, file.label), encoding="utf-8", errors="backslashreplace")
-        temporary.replace(where)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise OutputError(f"cannot write {path}: {why}", hint="Name another file with --svg.") from error
-    finally:
-        if where.name:
-            temporary.unlink(missing_ok=True)
+    protect(where, file.path)
+    write_atomically(where, draw(placed, file.label).encode("utf-8", "backslashreplace"))
 
 
 def placement_lines(file: ModelFile, placed: Placement) -> Iterator[str]:

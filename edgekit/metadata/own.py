@@ -29,9 +29,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from edgekit.errors import DataError
 from edgekit.metadata.types import (
@@ -187,17 +187,31 @@ def _steps(given: Any) -> tuple[HostStep, ...]:
 
 
 def _step(values: Any) -> HostStep:
-    found = values if isinstance(values, dict) else {}
-    op, axis, method = found.get("op"), found.get("axis"), found.get("method")
-    if op == "argmax" and _positive(axis):
-        return HostArgmax(axis)
-    height, width = found.get("height"), found.get("width")
-    aligned, centred = found.get("align_corners", False), found.get("half_pixel_centers", False)
-    known = op == "resize" and method in get_args(ResizeMethod) and _positive(height) and _positive(width)
-    if not known or (aligned, centred) not in {(False, False), (True, False), (False, True)}:
+    parse = _PARSERS.get(str(values.get("op"))) if isinstance(values, dict) else None
+    step = parse(values) if parse else None
+    if step is None:
         raise DamagedError(f"'host' in its {FILE} holds {values!r}")
-    return HostResize(method, height, width, bool(aligned), bool(centred))
+    return step
 
 
-def _positive(value: Any) -> bool:
+def _argmax(values: Mapping[str, Any]) -> HostStep | None:
+    axis = values.get("axis")
+    return HostArgmax(axis) if _is_size(axis) else None
+
+
+def _resize(values: Mapping[str, Any]) -> HostStep | None:
+    method = next((known for known in get_args(ResizeMethod) if known == values.get("method")), None)
+    height, width = values.get("height"), values.get("width")
+    aligned, centred = (values.get(key, False) for key in ("align_corners", "half_pixel_centers"))
+    if method is None or not _is_size(height) or not _is_size(width):
+        return None
+    if not isinstance(aligned, bool) or not isinstance(centred, bool) or (aligned and centred):
+        return None
+    return HostResize(method, height, width, aligned, centred)
+
+
+_PARSERS: Mapping[str, Callable[[Mapping[str, Any]], HostStep | None]] = {"argmax": _argmax, "resize": _resize}
+
+
+def _is_size(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -11,12 +11,22 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from edgekit_converters.forms import activating, dense, groups, normalizing, pooling, recurrent, resizing, volumes
+from edgekit_converters.forms import (
+    activating,
+    attending,
+    dense,
+    groups,
+    normalizing,
+    pooling,
+    recurrent,
+    resizing,
+    volumes,
+)
 from edgekit_converters.forms.types import Form, UnfitError
 
 FORMS: tuple[Form, ...] = (
-    *recurrent.FORMS, *normalizing.FORMS, *activating.FORMS, *resizing.FORMS, *pooling.FORMS, *volumes.FORMS,
-    *groups.FORMS, *dense.FORMS,
+    *recurrent.FORMS, *normalizing.FORMS, *activating.FORMS, *attending.FORMS, *resizing.FORMS, *pooling.FORMS,
+    *volumes.FORMS, *groups.FORMS, *dense.FORMS,
 )
 
 

@@ -39,7 +39,8 @@ class FakeCoral:
                 "the model is not compiled for the Edge TPU, which would run none of it",
                 hint="Give NAME_edgetpu.tflite, with NAME.tflite beside it, or use --device cpu.",
             )
-        return {request.name: Engine(read_twin(request.model).path, threads=request.threads, keeps_state=request.keeps_state)}
+        twin = read_twin(request.model).path
+        return {request.name: Engine(twin, threads=request.threads, keeps_state=request.keeps_state)}
 
 
 FAKE = FakeCoral()

@@ -162,8 +162,9 @@ def elsewhere(flags: Sequence[str], models: Sequence[Path]) -> str:
     command = " ".join([NAME, *flags, *names])
     folder = shlex.quote(str(models[0].absolute().parent))
     inside = shlex.quote(f"{_INSTALL} && {command}")
+    together = "" if len({path.absolute().parent for path in models}) == 1 else "Put the models into one folder. "
     return (
-        f"Compile on an x86-64 Debian or Ubuntu that has the package edgetpu-compiler:\n  {command}\n"
+        f"{together}Compile on an x86-64 Debian or Ubuntu that has the package edgetpu-compiler:\n  {command}\n"
         f"or in a container, here:\n"
         f"  docker run --rm --platform linux/amd64 -v {folder}:{MOUNTED} -w {MOUNTED} debian:bookworm sh -c {inside}"
     )

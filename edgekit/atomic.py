@@ -35,7 +35,7 @@ def protect(path: Path, *inputs: Any) -> None:
     """
     for source in inputs:
         if isinstance(source, (str, PathLike)) and path.exists() and Path(source).exists() and path.samefile(source):
-            raise UsageError(f"the output {path} is an input of the conversion", hint="Name another file with -o.")
+            raise UsageError(f"the output {path} is what it is made from", hint="Name another file.")
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -58,4 +58,4 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"cannot write {path}: {error.strerror or error}", hint="Name another place with -o.")
+    return OutputError(f"cannot write {path}: {error.strerror or error}", hint="Name another place.")
