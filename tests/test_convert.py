@@ -328,22 +328,24 @@ def test_calibration_pictures_of_any_size_and_mode_with_a_broken_one_among_them(
     assert "Traceback" not in done.stderr
 
 
-def test_coral_target_keeps_dense_layers_per_tensor(cnn: Any, converted: Path, folder: Path) -> None:
+def test_dense_layers_suit_the_runtime(cnn: Any, converted: Path, folder: Path) -> None:
     """Runtimes of the Edge TPU compiler's age compute Dense with one scale a channel wrong, in silence."""
 
     def dense_scales(path: Path) -> int:
-        model = read_model(path)
-        graph = model.subgraphs[0]
+        graph = read_model(path).main
         dense = next(o for o in graph.operators if o.type == "FULLY_CONNECTED")
         weights = graph.tensors[dense.inputs[1]].quantization
         assert weights is not None
         return len(weights.scales)
 
-    path = folder / "coral.tflite"
-    edgekit.convert(folder / "digits.keras", path, target="coral", calibration=folder / "calibration.npz")
+    path, calibration = folder / "coral.tflite", folder / "calibration.npz"
+    made = edgekit.convert(folder / "digits.keras", path, target="coral", calibration=calibration)
+    assert "FULLY_CONNECTED" not in made.operations
+    assert metadata.read(path).target == "coral"
+    kept = edgekit.convert(folder / "digits.keras", path, target="coral", calibration=calibration, keep=["dense"])
+    assert "dense" not in kept.rewrites
     assert dense_scales(path) == 1
     assert dense_scales(converted) == 10
-    assert metadata.read(path).target == "coral"
 
 
 def children_of(pid: int) -> list[str]:

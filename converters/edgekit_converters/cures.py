@@ -19,22 +19,27 @@ CURES: Mapping[str, str] = MappingProxyType(
         "softplus": "softplus was written so that its parts fit into int8",
         "upsampling": "nearest upsampling became a resize, in place of TILE",
         "resizing": "bicubic or Lanczos resizing became two products with constant matrices",
+        "tokens": "inputs that only Embedding layers take became int32: Keras's default is float32",
         "volumes": "3-D convolution and pooling became 2-D ones over all planes",
+        "pooling": "adaptive pooling became a slice and a reduction for each window",
+        "operations": "negation, squares and comparisons were written in operations that have an int8 form",
+        "elu": "ELU, SELU and CELU compute in int8, by the runtime's table for ELU",
+        "argmax": "argmax was written without Keras's care for negative zeros, which TFLite lacks operations for",
+        "dense": "Dense layers became 1x1 convolutions, which keep a scale a channel on old runtimes",
+        "groups": "grouped convolutions became one for each group, side by side",
         "leaky_relu": "LeakyReLU became PReLU with one slope, which the Edge TPU has",
         "hard_swish": "hard swish was written out in operations that the Edge TPU has",
-        "argmax": "argmax was written without Keras's care for negative zeros, which TFLite lacks operations for",
-        "groups": "grouped convolutions became one for each group, side by side",
-        "dense": "Dense layers became 1x1 convolutions, which keep a scale a channel on old runtimes",
-        "operations": "negation, squares and comparisons were written in operations that have an int8 form",
-        "pooling": "adaptive pooling became a slice and a reduction for each window",
-        "elu": "ELU, SELU and CELU compute in int8, by the runtime's table for ELU",
+        "curves": "activations were written by sigmoid, tanh and RSQRT, which the Edge TPU has (GELU within 0.00003)",
+        "slopes": "PReLU with a slope for each place was written in operations that the Edge TPU has",
+        "reversing": "a step of -1, as bidirectional layers make it, became a slice for each and a concatenation",
+        "depth_to_space": "depth_to_space became a transposed convolution by zeros and ones",
     }
 )
 """By name, in the order in which they are described."""
 
 FOR_OLD_RUNTIMES = frozenset({"dense", "groups"})
 """Given only where the runtime computes Dense with a scale a channel wrong, and so is too old for groups."""
-FOR_CORAL = frozenset({"leaky_relu", "hard_swish"})
+FOR_CORAL = frozenset({"leaky_relu", "hard_swish", "curves", "slopes", "reversing", "depth_to_space"})
 """Given only for the Edge TPU."""
 
 

@@ -92,15 +92,22 @@ class Editor:
 
     def constant(self, value: float, name: str, shape: Sequence[int] = (1,)) -> int:
         """The number of a new tensor that holds one float everywhere."""
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(np.full(shape, value, np.float32).tobytes(), np.uint8)
-        self._model.buffers.append(buffer)
-        return self._add(name, np.array(shape, np.int32), len(self._model.buffers) - 1)
+        return self.array(np.full(shape, value, np.float32), name)
 
-    def between(self, like: int, suffix: str) -> int:
-        """The number of a new computed float tensor, of another's shape."""
+    def array(self, values: NDArray[np.float32] | NDArray[np.int32], name: str) -> int:
+        """The number of a new constant tensor."""
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        self._model.buffers.append(buffer)
+        index = self._add(name, np.array(values.shape, np.int32), len(self._model.buffers) - 1)
+        if values.dtype == np.int32:
+            self._graph.tensors[index].type = schema.TensorType.INT32
+        return index
+
+    def between(self, like: int, suffix: str, shape: Sequence[int] = ()) -> int:
+        """The number of a new computed float tensor, of another's shape unless one is given."""
         origin = self._graph.tensors[like]
-        return self._add(origin.name.decode() + suffix, origin.shape, 0)
+        return self._add(origin.name.decode() + suffix, np.array(shape, np.int32) if shape else origin.shape, 0)
 
     def _add(self, name: str, shape: NDArray[np.int32], buffer: int) -> int:
         tensor = schema.TensorT()
@@ -131,5 +138,6 @@ class Editor:
 
 _OPTIONS = {
     "MUL": "MulOptions", "SUB": "SubOptions", "ABS": "AbsOptions", "GREATER": "GreaterOptions",
-    "LESS_EQUAL": "LessEqualOptions", "ADD": "AddOptions", "PRELU": "",
+    "LESS_EQUAL": "LessEqualOptions", "ADD": "AddOptions", "PRELU": "", "RELU": "", "SLICE": "SliceOptions",
+    "CONCATENATION": "ConcatenationOptions", "TRANSPOSE_CONV": "TransposeConvOptions",
 }

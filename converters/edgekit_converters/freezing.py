@@ -30,7 +30,7 @@ from edgekit_converters.places import Place
 from edgekit_converters.reasons import reason_of
 from edgekit_converters.recording import Call, maker_of, operations_by_place, recorded_calls
 from edgekit_converters.shapes import GivenShape
-from edgekit_converters.signatures import Signature, signature_of
+from edgekit_converters.signatures import Signature, signature_of, with_tokens
 from edgekit_converters.specs import InputSpec
 
 
@@ -89,6 +89,9 @@ def freeze_keras(
         ModelFileError: its weights hold NaN or infinity.
     """
     signature = signature_of(model, given, sample_shapes or {})
+    declared = signature
+    if "tokens" in cures:
+        signature = with_tokens(model, declared)
     check_types(model.name, signature.specs)
     _refuse_what_cannot_be(model)
 
@@ -107,10 +110,12 @@ def freeze_keras(
         # The converter cannot track a Keras 3 model (READ_VARIABLE fails); it can track the variables' values.
         module.variables_of_model = variables
         with (
-            replaced_activations(replace or {}) as replaced, convertible_layers(cures) as rewrites,
+            convertible_layers(cures) as rewrites, replaced_activations(replace or {}) as replaced,
             carried_states(streaming),
         ):
             function = trace_model(model.name, call, specs)
+            if signature.specs != declared.specs:
+                rewrites.append("tokens")
     places = operations_by_place(calls)
     check_outputs(model.name, function, places)
     frozen = Frozen(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,26 @@ def _declared(model: Any, given: Sequence[GivenShape]) -> Signature:
     fixed = fixed_shapes({name: i.shape for name, i in zip(names, model.inputs, strict=True)}, given)
     specs = (InputSpec(name, fixed[name], i.dtype) for name, i in zip(names, model.inputs, strict=True))
     return Signature(tuple(specs), struct)
+
+
+def with_tokens(model: Any, signature: Signature) -> Signature:
+    """The signature with int32 for float inputs that Embedding layers alone take: those cast them first thing."""
+    network = getattr(model, "_functional", model)
+    consumers: dict[int, list[Any]] = {}
+    for node in chain.from_iterable(getattr(network, "_nodes_by_depth", {}).values()):
+        for tensor in node.input_tensors:
+            consumers.setdefault(id(tensor), []).append(node.operation)
+
+    def only_looked_up(tensor: Any) -> bool:
+        takers = consumers.get(id(tensor), [])
+        return bool(takers) and all(isinstance(taker, keras.layers.Embedding) for taker in takers)
+
+    inputs = keras.tree.flatten(getattr(network, "inputs", None) or ())
+    if len(inputs) != len(signature.specs):
+        return signature
+    pairs = zip(signature.specs, inputs, strict=True)
+    specs = (replace(spec, dtype="int32") if only_looked_up(tensor) else spec for spec, tensor in pairs)
+    return replace(signature, specs=tuple(specs))
 
 
 def _built(model: Any, given: Sequence[GivenShape], sample_shapes: Mapping[str, tuple[int, ...]]) -> Signature:

@@ -5,11 +5,12 @@ Here rather than while Keras traces, so that SavedModels and a model's own calls
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
+from edgekit_converters import edgetpu_surgery
 from edgekit_converters.flatbuffer_editing import CODES, Editor, packed, unpacked
 
 
@@ -17,7 +18,8 @@ def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozens
     """Rewrite the operations of a float model that TensorFlow's quantizer would leave in float, or the target lacks.
 
     NEG becomes a product with -1, SQUARE a product, and NOT_EQUAL and EQUAL of float tensors look at the distance.
-    LEAKY_RELU becomes PRELU with the same slope for each channel, HARD_SWISH x·relu6(x + 3) / 6.
+    LEAKY_RELU becomes PRELU with the same slope for each channel, HARD_SWISH x·relu6(x + 3) / 6; more for the Edge
+    TPU is in `edgetpu_surgery`.
 
     Args:
         flatbuffer: A float model.
@@ -33,12 +35,11 @@ def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozens
         operators: list[Any] = []
         for operator in graph.operators or []:
             cure, form = _FORMS.get(editor.code(operator), ("", None))
-            if form is None or cure not in wanted or not editor.is_float(operator.inputs[0]):
-                operators.append(operator)
-                continue
-            operators += form(editor, operator)
-            used.add(cure)
-        graph.operators = operators
+            fits = form is not None and cure in wanted and editor.is_float(operator.inputs[0])
+            made = form(editor, operator) if form is not None and fits else None
+            operators += [operator] if made is None else made
+            used.update([cure] if made is not None else [])
+        graph.operators = edgetpu_surgery.lstms_first(editor, operators) if "reversing" in used else operators
     return (packed(model), frozenset(used)) if used else (flatbuffer, frozenset())
 
 
@@ -92,7 +93,8 @@ def _hard_swish(editor: Editor, operator: Any) -> Iterator[Any]:
     yield editor.operator("MUL", [x, scaled], operator.outputs[0])
 
 
-_FORMS: dict[int, tuple[str, Callable[[Editor, Any], Iterator[Any]]]] = {
+_FORMS: dict[int, tuple[str, Callable[[Editor, Any], Iterable[Any] | None]]] = {
+    **edgetpu_surgery.FORMS,
     CODES.NEG: ("operations", _negated),
     CODES.SQUARE: ("operations", _squared),
     CODES.NOT_EQUAL: ("operations", _compared("GREATER")),

@@ -78,7 +78,7 @@ class Operator:
     outputs: tuple[int, ...]
     custom_code: str = ""
     options: Mapping[str, Option] = field(default_factory=dict, hash=False)
-    custom_options: tuple[int, int] = (0, 0)
+    custom_options: tuple[int, int] = field(default=(0, 0), compare=False)  # a place says nothing of the network
 
     @property
     def label(self) -> str:

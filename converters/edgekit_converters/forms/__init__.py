@@ -9,24 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, contextmanager
+from inspect import getattr_static
 from typing import Any
 
 from edgekit_converters.forms import (
     activating,
     attending,
+    curves,
     dense,
     groups,
     normalizing,
     pooling,
     recurrent,
     resizing,
+    tokens,
     volumes,
 )
 from edgekit_converters.forms.types import Form, UnfitError
 
 FORMS: tuple[Form, ...] = (
-    *recurrent.FORMS, *normalizing.FORMS, *activating.FORMS, *attending.FORMS, *resizing.FORMS, *pooling.FORMS,
-    *volumes.FORMS, *groups.FORMS, *dense.FORMS,
+    *recurrent.FORMS, *normalizing.FORMS, *activating.FORMS, *curves.FORMS, *attending.FORMS, *resizing.FORMS,
+    *pooling.FORMS, *tokens.FORMS, *volumes.FORMS, *groups.FORMS, *dense.FORMS,
 )
 
 
@@ -45,8 +48,10 @@ def convertible_layers(wanted: Set[str]) -> Iterator[list[str]]:
         for form in FORMS:
             if form.cure in wanted:
                 original = getattr(form.owner, form.attribute)  # perhaps another form already
-                stack.callback(setattr, form.owner, form.attribute, original)
-                setattr(form.owner, form.attribute, _reporting(used, form, original))
+                held = getattr_static(form.owner, form.attribute)
+                stack.callback(setattr, form.owner, form.attribute, held)
+                made = _reporting(used, form, original)
+                setattr(form.owner, form.attribute, staticmethod(made) if isinstance(held, staticmethod) else made)
         yield used
 
 

@@ -1,21 +1,26 @@
 """Curved activations for the Edge TPU, which has no exponential, no absolute value and no division.
 
-It has the logistic function and the reciprocal root, and 1 / sigmoid(n) = 1 + e^-n: what is divided by stays between 1/2
-and 1, or between 1 and 2, so that int8 holds it well. Clevert et al. 2016 (ELU), Klambauer et al. 2017 (SELU), Barron
-2017 (CELU), Misra 2019 (Mish).
+It has the logistic function and the reciprocal root, and 1 / sigmoid(n) = 1 + e^-n: what is divided by stays between
+1/2 and 1, or between 1 and 2, so that int8 holds it well.
+
+Clevert et al. 2016 (ELU), Klambauer et al. 2017 (SELU), Barron 2017 (CELU), Misra 2019 (Mish), Hendrycks and Gimpel
+2016 (GELU).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 from keras.src import backend
+from keras.src.activations import activations
 
 from edgekit_converters.forms.types import Form, instead
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+_BY_TANH = (1.5957691216057308, 0.07135481282741237)
+_BY_ERF = (1.595015619964381, 0.07401141977256202, -0.00070305327720861)
+_FARTHEST = 28.0
 
 
 def _over(x: Any, divisor: Any) -> Any:
@@ -43,18 +48,30 @@ def _celu(x: Any, alpha: float = 1.0) -> Any:
 
 
 def _softsign(x: Any) -> Any:
-    """x / (1 + |x|)."""
+    """x / (1 + |x|), where |x| is of two parts: int8 loses half of max(x, -x)."""
     x = tf.convert_to_tensor(x)
-    return _over(x, tf.maximum(x, -1.0 * x) + 1.0)
+    return _over(x, tf.nn.relu(x) + tf.nn.relu(-1.0 * x) + 1.0)
 
 
-def _tanh_of_softplus(original: Callable[..., Any]) -> Callable[..., Any]:
-    """tanh(log(1 + e^x)) of `Mish` as (1 - t²) / (1 + t²) with t = sigmoid(-x)."""
+def _mish(x: Any) -> Any:
+    """x·tanh(log(1 + e^x)), which is x·(1 - t²) / (1 + t²) with t = sigmoid(-x)."""
+    x = tf.convert_to_tensor(x)
+    below = tf.sigmoid(-1.0 * x)
+    square = below * below
+    return x * _over(1.0 - square, square + 1.0)
 
-    def tanh(x: Any) -> Any:
-        return original(x)
 
-    return tanh
+def _gelu(x: Any, approximate: bool = True) -> Any:
+    """x·sigmoid(x·p(x²)).
+
+    With a p of first degree that is the approximation by tanh, exactly. For the one by erf, p of second degree leaves a
+    difference of 2.6e-5 at most, and silu one of 0.2. Where x² is cut off, the sigmoid is 1.
+    """
+    x = tf.convert_to_tensor(x)
+    square = tf.minimum(x * x, _FARTHEST)
+    if approximate:
+        return x * tf.sigmoid(x * (_BY_TANH[1] * square + _BY_TANH[0]))
+    return x * tf.sigmoid(x * (square * (_BY_ERF[2] * square + _BY_ERF[1]) + _BY_ERF[0]))
 
 
 FORMS = (
@@ -62,4 +79,6 @@ FORMS = (
     Form("curves", backend.nn, "selu", instead(_selu)),
     Form("curves", backend.nn, "celu", instead(_celu)),
     Form("curves", backend.nn, "softsign", instead(_softsign)),
+    Form("curves", backend.nn, "gelu", instead(_gelu)),
+    Form("curves", activations.Mish, "static_call", instead(_mish)),
 )

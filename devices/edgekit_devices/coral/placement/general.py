@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekit.tflite import Tensor
 from edgekit_devices.coral.placement import phrases
+from edgekit_devices.coral.placement.advice import THREE_D
 from edgekit_devices.coral.placement.rule import rule
 from edgekit_devices.coral.placement.step import EIGHT_BIT, Step
 
@@ -66,7 +67,7 @@ def in_the_table(step: Step) -> bool:
     status=phrases.RANK, innermost=INNERMOST,
     advice="Keep every dimension before the last three at 1: batch 1 (keras.Input(batch_shape=(1, ...))), and no "
     "tensors of five or six dimensions, as a channel shuffle or repeating pixels by stacking makes them (use "
-    "keras.layers.Resizing(interpolation='nearest')).",
+    f"keras.layers.Resizing(interpolation='nearest')). 3-D convolution: {THREE_D[0].lower()}{THREE_D[1:]}",
 )
 def output_rank(step: Step) -> bool:
     """Its output has a dimension larger than 1 outside the innermost {innermost}.

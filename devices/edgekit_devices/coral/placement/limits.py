@@ -144,7 +144,9 @@ def tiled_batch(step: Step) -> bool:
     return len(step.shape(0)) < 4 or (step.values(1) or (1,))[0] == 1
 
 
-@rule("PRELU", advice="Use PReLU(shared_axes=[1, 2]), which has one slope for each channel.")
+@rule("PRELU",
+      advice="Use PReLU(shared_axes=[1, 2]), which has one slope for each channel; edgekit convert --target coral "
+      "writes other ones in operations that map.")
 def slope_by_channel(step: Step) -> bool:
     """Its slopes differ from place to place.
 
@@ -159,8 +161,8 @@ def _factor(before: Sequence[int], after: Sequence[int]) -> float:
 
 
 @rule("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", certain=False, most=LARGEST_RESIZE,
-      advice="Resize by 2 at a time, or return the small tensor and resize it on the host (so for segmentation: emit "
-      "the logits at low resolution).")
+      advice="Resize by 2 at a time; or, where it ends the model as in segmentation, have EdgeKit compute it on the "
+      "processor, --move-to-host.")
 def resize_factor(step: Step) -> bool:
     """It enlarges more than {most} times.
 
@@ -182,7 +184,8 @@ def transposed_bytes(step: Step) -> bool:
 
 
 @rule("STRIDED_SLICE", status=phrases.STRIDES,
-      advice="Slice without steps; for every second pixel use a convolution or a pooling with strides=2.")
+      advice="Slice without steps; for every second pixel use a convolution or a pooling with strides=2. Steps of -1: "
+      "edgekit convert --target coral writes them as slices.")
 def unit_strides(step: Step) -> bool:
     """It skips elements.
 
