@@ -31,6 +31,7 @@ placing = pytest.importorskip("edgekit_converters.placing", reason="needs the co
 freezing = pytest.importorskip("edgekit_converters.freezing", reason="needs the convert extra")
 checking = pytest.importorskip("edgekit_converters.checking", reason="needs the convert extra")
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 L, ops = keras.layers, keras.ops
 Model = Callable[[], Any]
 PICTURE, WINDOW, VECTOR = (32, 32, 8), (12, 8), (32,)
