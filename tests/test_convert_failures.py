@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import edgekit
-from edgekit_converters.foreign_code import refuse_code
-from edgekit_converters.shapes import parse_shapes
+from edgekit_converters.loading.foreign_code import refuse_code
+from edgekit_converters.tracing.shapes import parse_shapes
 
 keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 

@@ -138,7 +138,8 @@ def test_nothing_stays_float(folder: Path) -> None:
 
 @pytest.mark.convert
 def test_a_form_that_is_kept_is_refused_by_the_name_of_its_layer(folder: Path) -> None:
-    with pytest.raises(ConversionError, match=r"CONV_3D in layer 7 of 10, 'volume' \(Conv3D\) computes in float") as caught:
+    named = r"CONV_3D in layer 7 of 10, 'volume' \(Conv3D\) computes in float"
+    with pytest.raises(ConversionError, match=named) as caught:
         edgekit.convert(
             folder / "mixed.keras", folder / "kept.tflite", calibration=folder / "pictures.npy", keep=["volumes"]
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import edgekit
 from edgekit.tflite import read_model
-from edgekit_converters.repairing import HARD_SIGMOID, repaired
+from edgekit_converters.loading.repairing import HARD_SIGMOID, repaired
 
 keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 tf = pytest.importorskip("tensorflow")
@@ -97,9 +97,9 @@ def test_h5_of_keras_2_through_keras_2(keras2: Any, tmp_path: Path) -> None:
 def test_h5_that_takes_keras_2_where_it_is_not_installed(
     keras2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgekit_converters import keras2 as through_keras2
-    from edgekit_converters.keras_files import examine
-    from edgekit_converters.keras_loading import load_keras
+    from edgekit_converters.loading import keras2 as through_keras2
+    from edgekit_converters.loading.keras3 import load_keras
+    from edgekit_converters.loading.keras_files import examine
 
     inputs = keras2.Input((4,))
     keras2.Model(inputs, tf.nn.relu(inputs)).save(tmp_path / "calls.h5")

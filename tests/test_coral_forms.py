@@ -16,7 +16,7 @@ from edgekit_converters.cures import CURES, FOR_CORAL
 keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 tf = pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 forms = pytest.importorskip("edgekit_converters.forms", reason="needs the convert extra")
-surgery = pytest.importorskip("edgekit_converters.surgery", reason="needs the convert extra")
+surgery = pytest.importorskip("edgekit_converters.lowering.surgery", reason="needs the convert extra")
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")
 
 L, ops = keras.layers, keras.ops

@@ -19,8 +19,8 @@ import edgekit_converters
 from edgekit.errors import ConversionError
 from edgekit.placement import Placement
 from edgekit.tflite import read_model
-from edgekit_converters.calibration import Calibration
 from edgekit_converters.options import Options, check_options
+from edgekit_converters.samples.calibration import Calibration
 from edgekit_devices.coral.placement import GENERAL, LIMITS, analyse
 from edgekit_devices.coral.placement.advice import NOT_SUPPORTED, TOO_NEW
 
@@ -28,7 +28,7 @@ keras = pytest.importorskip("keras", reason="needs the convert extra: pip instal
 tf = pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 stages = pytest.importorskip("edgekit_converters.stages", reason="needs the convert extra")
 placing = pytest.importorskip("edgekit_converters.placing", reason="needs the convert extra")
-freezing = pytest.importorskip("edgekit_converters.freezing", reason="needs the convert extra")
+freezing = pytest.importorskip("edgekit_converters.tracing.freezing", reason="needs the convert extra")
 checking = pytest.importorskip("edgekit_converters.checking", reason="needs the convert extra")
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from edgekit.atomic import check_writable, protect, write_atomically
 from edgekit.errors import UsageError
 from edgekit_converters import process
-from edgekit_converters.calibration import check_calibration
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.keras_files import examine, require_tensorflow
-from edgekit_converters.memory_calibration import save_given
-from edgekit_converters.memory_models import hand_over
+from edgekit_converters.loading.keras_files import examine, require_tensorflow
+from edgekit_converters.loading.memory_models import hand_over
 from edgekit_converters.options import check_options
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
-from edgekit_converters.shapes import Given
+from edgekit_converters.samples.calibration import check_calibration
+from edgekit_converters.samples.memory_calibration import save_given
+from edgekit_converters.tracing.shapes import Given
 
 __all__ = ["Agreement", "Conversion", "Progress", "TensorSummary", "convert"]
 

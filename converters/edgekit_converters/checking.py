@@ -12,12 +12,12 @@ from edgekit import host
 from edgekit.interpreter import Engine
 from edgekit.quantization import dequantize, quantize, scale_of
 from edgekit.tflite import ModelFile, Tensor
-from edgekit_converters.calibration import Calibration, spread
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.freezing import Frozen
-from edgekit_converters.holding import check_same, random_sample
-from edgekit_converters.host_moving import HostSteps
+from edgekit_converters.lowering.host_moving import HostSteps
 from edgekit_converters.outcome import Agreement
+from edgekit_converters.samples.calibration import Calibration, spread
+from edgekit_converters.tracing.freezing import Frozen
+from edgekit_converters.tracing.holding import check_same, random_sample
 
 MOST_SAMPLES = 50
 """Samples compared at most: more change the figure little and take the float model's time."""

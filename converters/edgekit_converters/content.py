@@ -8,7 +8,7 @@ from edgekit.errors import ConversionError
 from edgekit.tflite import ModelFile
 from edgekit.tflite.model_file import FLOAT_TYPES
 from edgekit_converters.options import Options
-from edgekit_converters.places import Place
+from edgekit_converters.tracing.places import Place
 from edgekit_devices.runtimes import RUNTIMES, highest_versions
 
 SHOWN = 3

@@ -20,7 +20,7 @@ from edgekit.errors import ConversionError, MissingDependencyError, OutputError
 from edgekit.images import import_cv2, read_image
 from edgekit_converters import convert
 from edgekit_converters.demo_training import TRAINING, load_digits
-from edgekit_converters.keras_files import INSTALL
+from edgekit_converters.loading.keras_files import INSTALL
 from edgekit_converters.process import child_environment
 
 CALIBRATION = 200

@@ -12,12 +12,12 @@ from edgekit.metadata import InputMetadata, Metadata, OutputMetadata, State
 from edgekit.metadata.types import Channels
 from edgekit.tasks import build_task, choose_task
 from edgekit.tflite import ModelFile, Tensor
-from edgekit_converters.calibration import PIXEL_NORMALIZATION as PIXELS
-from edgekit_converters.calibration import Calibration
-from edgekit_converters.freezing import Frozen
-from edgekit_converters.host_moving import HostSteps
+from edgekit_converters.lowering.host_moving import HostSteps
 from edgekit_converters.options import Options
 from edgekit_converters.process import Job
+from edgekit_converters.samples.calibration import PIXEL_NORMALIZATION as PIXELS
+from edgekit_converters.samples.calibration import Calibration
+from edgekit_converters.tracing.freezing import Frozen
 
 _OUTPUTS = {"classification": "score of each class", "values": "real numbers"}
 _COLOURS = {"rgb": "RGB", "bgr": "BGR", "gray": "gray"}

@@ -14,8 +14,8 @@ from edgekit.metadata import Normalization
 from edgekit.metadata.types import ColourOrder, ResizeRule
 from edgekit.normalization import parse_normalization
 from edgekit_converters.cures import CURES, REPLACEABLE, REPLACEMENTS, chosen
-from edgekit_converters.custom_objects import check_custom_objects
-from edgekit_converters.shapes import Given, GivenShape, parse_shapes
+from edgekit_converters.loading.custom_objects import check_custom_objects
+from edgekit_converters.tracing.shapes import Given, GivenShape, parse_shapes
 from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS, Io, Precision
 

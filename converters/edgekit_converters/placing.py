@@ -8,7 +8,7 @@ from edgekit.errors import ConversionError
 from edgekit.placement import PlacedOperation, Placement
 from edgekit_converters.content import layer_of
 from edgekit_converters.options import Options
-from edgekit_converters.places import Place
+from edgekit_converters.tracing.places import Place
 from edgekit_devices.coral.placement import analyse
 
 PERCENT = 100

@@ -19,7 +19,7 @@ from edgekit import errors
 from edgekit.errors import ConversionError, EdgeKitError
 from edgekit_converters import events
 from edgekit_converters.events import OnProgress
-from edgekit_converters.keras_files import KerasFile
+from edgekit_converters.loading.keras_files import KerasFile
 from edgekit_converters.options import Options
 from edgekit_converters.outcome import Conversion
 from edgekit_devices.children import signals_deferred

@@ -16,18 +16,19 @@ from edgekit import host, metadata
 from edgekit._version import __version__
 from edgekit.placement import Placement
 from edgekit.tflite import ModelFile, parse_model, read_model
-from edgekit_converters import checking, content, describing, host_moving, placing, surgery
-from edgekit_converters.calibration import Calibration, Feed, load_calibration
+from edgekit_converters import checking, content, describing, placing
 from edgekit_converters.cures import CURES
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.freezing import Frozen
-from edgekit_converters.host_moving import HostSteps
-from edgekit_converters.keras_files import KerasFile
-from edgekit_converters.loading import load
-from edgekit_converters.lowering import to_flatbuffer
+from edgekit_converters.loading.keras_files import KerasFile
+from edgekit_converters.loading.opening import load
+from edgekit_converters.lowering import host_moving, surgery
+from edgekit_converters.lowering.floating import to_flatbuffer
+from edgekit_converters.lowering.host_moving import HostSteps
+from edgekit_converters.lowering.quantizing import to_integers
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
 from edgekit_converters.process import MODEL, Job
-from edgekit_converters.quantizing import to_integers
+from edgekit_converters.samples.calibration import Calibration, Feed, load_calibration
+from edgekit_converters.tracing.freezing import Frozen
 
 FLOAT_MODEL = "float.tflite"
 _KILOBYTE = 1024

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from edgekit.errors import ConversionError, EdgeKitError, MissingDependencyError
 from edgekit_converters import events
-from edgekit_converters.keras_files import INSTALL
+from edgekit_converters.loading.keras_files import INSTALL
 from edgekit_converters.process import FAILURE, JOB, RESULT, Failure, Job
 
 _PR_SET_PDEATHSIG = 1
-UNEXPLAINED = "UnexplainedError"  # of edgekit_converters.failing, which loads TensorFlow
+UNEXPLAINED = "UnexplainedError"  # of edgekit_converters.failing.explaining, which loads TensorFlow
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
         report(events.Progress("starting TensorFlow"))
         try:
             if job.search:
-                from edgekit_converters.searching import search
+                from edgekit_converters.failing.searching import search
 
                 search(job, report)
                 return 0

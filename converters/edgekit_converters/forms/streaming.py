@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from edgekit_converters.forms.recurrent import can_be_fused
-from edgekit_converters.specs import InputSpec, tidy
+from edgekit_converters.tracing.specs import InputSpec, tidy
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from edgekit_converters.failing import explain
-from edgekit_converters.freezing import Frozen
+from edgekit_converters.failing.explaining import explain
 from edgekit_converters.options import Options
+from edgekit_converters.tracing.freezing import Frozen
 
 
 def to_flatbuffer(frozen: Frozen, options: Options) -> bytes:

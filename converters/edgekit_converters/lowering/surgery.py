@@ -10,8 +10,8 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from edgekit_converters import edgetpu_surgery
-from edgekit_converters.flatbuffer_editing import CODES, Editor, packed, unpacked
+from edgekit_converters.lowering import edgetpu_surgery
+from edgekit_converters.lowering.flatbuffer_editing import CODES, Editor, packed, unpacked
 
 
 def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozenset[str]]:

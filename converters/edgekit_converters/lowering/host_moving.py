@@ -12,7 +12,7 @@ from typing import Any
 from edgekit.metadata import HostArgmax, HostResize, HostStep
 from edgekit.metadata.types import ResizeMethod
 from edgekit.tflite import parse_model
-from edgekit_converters.flatbuffer_editing import CODES, Editor, packed, unpacked
+from edgekit_converters.lowering.flatbuffer_editing import CODES, Editor, packed, unpacked
 
 HostSteps = Mapping[str, tuple[HostStep, ...]]
 """What the device computes, in that order, by the name of the output; those with nothing to do are absent."""

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from edgekit_converters.specs import distinct, tidy
+from edgekit_converters.tracing.specs import distinct, tidy
 
 _SCOPE = re.compile(r"[A-Za-z0-9.][\w./>-]*", re.ASCII)
 # Names that Keras counts up over a process, and which would differ from one conversion to the next.

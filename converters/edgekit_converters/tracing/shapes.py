@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.errors import ConversionError, UsageError
-from edgekit_converters.specs import tidy
+from edgekit_converters.tracing.specs import tidy
 
 Given = str | Sequence[int] | Sequence[str] | Mapping[str, Sequence[int]]
 _FORM = re.compile(r"(?:(?P<name>.+)=)?(?P<sizes>\d+(?:[,x]\d+)*)")

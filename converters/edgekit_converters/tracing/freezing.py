@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from edgekit.errors import ConversionError, EdgeKitError, ModelFileError
+from edgekit_converters.failing.reasons import reason_of
 from edgekit_converters.forms import convertible_layers
 from edgekit_converters.forms.replacing import replaced_activations
 from edgekit_converters.forms.streaming import (
@@ -24,14 +25,13 @@ from edgekit_converters.forms.streaming import (
     stateful_layers,
     streaming_of,
 )
-from edgekit_converters.holding import check_same, random_sample
-from edgekit_converters.naming import names_of, output_leaves, valid_names
-from edgekit_converters.places import Place
-from edgekit_converters.reasons import reason_of
-from edgekit_converters.recording import Call, maker_of, operations_by_place, recorded_calls
-from edgekit_converters.shapes import GivenShape
-from edgekit_converters.signatures import Signature, signature_of, with_tokens
-from edgekit_converters.specs import InputSpec
+from edgekit_converters.tracing.holding import check_same, random_sample
+from edgekit_converters.tracing.naming import names_of, output_leaves, valid_names
+from edgekit_converters.tracing.places import Place
+from edgekit_converters.tracing.recording import Call, maker_of, operations_by_place, recorded_calls
+from edgekit_converters.tracing.shapes import GivenShape
+from edgekit_converters.tracing.signatures import Signature, signature_of, with_tokens
+from edgekit_converters.tracing.specs import InputSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgekit.errors import ConversionError
-from edgekit_converters.places import Place
-from edgekit_converters.recording import places_of
+from edgekit_converters.tracing.places import Place
+from edgekit_converters.tracing.recording import places_of
 
 _DETAIL = re.compile(r"^\s*tf\.(\w+)\((.*)$", re.MULTILINE)
 _NAMED = re.compile(r"(?:TF Select|Custom) ops: ([\w, ]+)")

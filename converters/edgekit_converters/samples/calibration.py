@@ -19,7 +19,7 @@ from edgekit.preprocess import ImagePreprocessor, ImageSpec
 from edgekit.tables import ARRAY_SUFFIXES, TEXT_SUFFIXES, read_arrays, read_rows
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.options import Options
-from edgekit_converters.specs import InputSpec, tidy
+from edgekit_converters.tracing.specs import InputSpec, tidy
 
 LARGEST = 1e30
 """As good as infinite: no sensor gives such numbers, and their scale is beyond float32."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from edgekit_converters.places import Place
+from edgekit_converters.tracing.places import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from typing import Any
 import keras
 
 from edgekit.errors import ModelFileError
-from edgekit_converters.keras2 import load_keras2
-from edgekit_converters.keras_files import KerasFile, Layer, linked, read_config
-from edgekit_converters.reasons import reason_of
-from edgekit_converters.repairing import HARD_SIGMOID, repaired
+from edgekit_converters.failing.reasons import reason_of
+from edgekit_converters.loading.keras2 import load_keras2
+from edgekit_converters.loading.keras_files import KerasFile, Layer, linked, read_config
+from edgekit_converters.loading.repairing import HARD_SIGMOID, repaired
 
 _UNKNOWN_CLASS = re.compile(r"Could not locate (?:class|function) '([\w>.]+)'|Unknown layer: '?([\w>.]+)")
 _OF_KERAS_2 = {

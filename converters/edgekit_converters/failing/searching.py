@@ -10,21 +10,21 @@ import keras
 import tensorflow as tf
 
 from edgekit.errors import ConversionError
-from edgekit_converters.calibration import Calibration
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.forms import convertible_layers
-from edgekit_converters.freezing import Frozen, trace
-from edgekit_converters.holding import random_sample
-from edgekit_converters.loading import load
-from edgekit_converters.lowering import to_flatbuffer
-from edgekit_converters.naming import valid_names
+from edgekit_converters.loading.opening import load
+from edgekit_converters.loading.saved_models import freeze_saved_model, save_frozen
+from edgekit_converters.lowering.floating import to_flatbuffer
+from edgekit_converters.lowering.quantizing import to_integers
 from edgekit_converters.options import Options
-from edgekit_converters.places import Place
 from edgekit_converters.process import LAYERS, SUSPECT, Job
-from edgekit_converters.quantizing import to_integers
-from edgekit_converters.recording import Call
-from edgekit_converters.saved_models import freeze_saved_model, save_frozen
-from edgekit_converters.specs import InputSpec
+from edgekit_converters.samples.calibration import Calibration
+from edgekit_converters.tracing.freezing import Frozen, trace
+from edgekit_converters.tracing.holding import random_sample
+from edgekit_converters.tracing.naming import valid_names
+from edgekit_converters.tracing.places import Place
+from edgekit_converters.tracing.recording import Call
+from edgekit_converters.tracing.specs import InputSpec
 
 SAMPLES = 3
 

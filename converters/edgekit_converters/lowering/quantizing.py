@@ -18,10 +18,10 @@ from tensorflow.lite.python.optimize import calibrator
 from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object, convert_object_to_bytearray
 
 from edgekit.tflite import parse_model
-from edgekit_converters.calibration import Calibration
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.failing import explain
+from edgekit_converters.failing.explaining import explain
 from edgekit_converters.options import Options
+from edgekit_converters.samples.calibration import Calibration
 
 CELL_STATE_INPUT = 19
 FINEST_CELL_SCALE = 2.0**-15

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from edgekit.errors import ConversionError
-from edgekit_converters.naming import input_leaves, names_of, numbered
-from edgekit_converters.shapes import GivenShape, fixed_shapes
-from edgekit_converters.specs import InputSpec, tidy
+from edgekit_converters.tracing.naming import input_leaves, names_of, numbered
+from edgekit_converters.tracing.shapes import GivenShape, fixed_shapes
+from edgekit_converters.tracing.specs import InputSpec, tidy
 
 
 @dataclass(frozen=True, slots=True)

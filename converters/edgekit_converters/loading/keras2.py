@@ -10,14 +10,14 @@ from typing import Any
 import tensorflow as tf
 
 from edgekit.errors import MissingDependencyError, ModelFileError
-from edgekit_converters.foreign_code import refuse_foreign_code
-from edgekit_converters.freezing import Frozen, check_finite, check_outputs, check_types, trace_model
-from edgekit_converters.keras_files import KerasFile, linked, read_config
-from edgekit_converters.naming import numbered, plain_name, valid_layers
-from edgekit_converters.reasons import reason_of
-from edgekit_converters.recording import operations_by_place, recorded_calls
-from edgekit_converters.shapes import GivenShape, fixed_shapes
-from edgekit_converters.specs import InputSpec, distinct, tidy
+from edgekit_converters.failing.reasons import reason_of
+from edgekit_converters.loading.foreign_code import refuse_foreign_code
+from edgekit_converters.loading.keras_files import KerasFile, linked, read_config
+from edgekit_converters.tracing.freezing import Frozen, check_finite, check_outputs, check_types, trace_model
+from edgekit_converters.tracing.naming import numbered, plain_name, valid_layers
+from edgekit_converters.tracing.recording import operations_by_place, recorded_calls
+from edgekit_converters.tracing.shapes import GivenShape, fixed_shapes
+from edgekit_converters.tracing.specs import InputSpec, distinct, tidy
 
 INSTALL = "Keras 2 can, as an extra: pip install 'edgekit-sdk[keras2]'"
 

@@ -44,12 +44,12 @@ def hand_over(model: Any, folder: Path, options: Options, calibration: Path | No
         ModelFileError: its weights hold NaN or infinity.
     """
     is_keras2 = _check(model)
-    from edgekit_converters.freezing import freeze_keras
-    from edgekit_converters.keras2 import freeze_keras2
-    from edgekit_converters.reasons import reason_of
-    from edgekit_converters.saved_models import save_frozen
-    from edgekit_converters.searching import save_layers
-    from edgekit_converters.signatures import shapes_in
+    from edgekit_converters.failing.reasons import reason_of
+    from edgekit_converters.failing.searching import save_layers
+    from edgekit_converters.loading.keras2 import freeze_keras2
+    from edgekit_converters.loading.saved_models import save_frozen
+    from edgekit_converters.tracing.freezing import freeze_keras
+    from edgekit_converters.tracing.signatures import shapes_in
 
     try:
         if is_keras2:

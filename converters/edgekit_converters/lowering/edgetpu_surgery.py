@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgekit_converters.flatbuffer_editing import CODES, Editor
+from edgekit_converters.lowering.flatbuffer_editing import CODES, Editor
 
 Replacement = Callable[[Editor, Any], "Sequence[Any] | None"]
 """Gives what stands in the place of an operator; None where it does not fit."""

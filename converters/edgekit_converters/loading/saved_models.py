@@ -12,12 +12,12 @@ from typing import Any
 import tensorflow as tf
 
 from edgekit.errors import ConversionError
+from edgekit_converters.failing.reasons import reason_of
 from edgekit_converters.forms.streaming import StateLink
-from edgekit_converters.freezing import Frozen, check_finite, check_outputs, check_types, trace_model
-from edgekit_converters.places import Place
-from edgekit_converters.reasons import reason_of
-from edgekit_converters.shapes import GivenShape, fixed_shapes
-from edgekit_converters.specs import InputSpec, distinct, tidy
+from edgekit_converters.tracing.freezing import Frozen, check_finite, check_outputs, check_types, trace_model
+from edgekit_converters.tracing.places import Place
+from edgekit_converters.tracing.shapes import GivenShape, fixed_shapes
+from edgekit_converters.tracing.specs import InputSpec, distinct, tidy
 
 _PREFERRED = ("serving_default", "serve")
 _UNKNOWN_OPERATION = re.compile(r"Op type not registered '(\w+)'")

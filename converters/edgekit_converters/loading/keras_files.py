@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import MissingDependencyError, MissingFileError, ModelFileError
-from edgekit_converters.foreign_code import refuse_code
+from edgekit_converters.loading.foreign_code import refuse_code
 
 Kind = Literal["keras", "h5", "savedmodel"]
 

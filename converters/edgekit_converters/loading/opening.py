@@ -7,13 +7,13 @@ from pathlib import Path
 
 import keras
 
-from edgekit_converters.custom_objects import load_custom_objects
-from edgekit_converters.freezing import Frozen, freeze_keras
-from edgekit_converters.keras2 import freeze_keras2
-from edgekit_converters.keras_loading import load_keras
+from edgekit_converters.loading.custom_objects import load_custom_objects
+from edgekit_converters.loading.keras2 import freeze_keras2
+from edgekit_converters.loading.keras3 import load_keras
+from edgekit_converters.loading.saved_models import freeze_saved_model
 from edgekit_converters.process import Job
-from edgekit_converters.saved_models import freeze_saved_model
-from edgekit_converters.signatures import shapes_in
+from edgekit_converters.tracing.freezing import Frozen, freeze_keras
+from edgekit_converters.tracing.signatures import shapes_in
 
 
 def load(job: Job) -> Frozen:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import ConversionError
-from edgekit_converters.specs import InputSpec
+from edgekit_converters.tracing.specs import InputSpec
 
 TOLERANCE = 1e-4
 """Largest difference of a rewritten form's float results, as a share of the largest result, or of 1 if that is less."""

@@ -1,0 +1,1 @@
+"""What TensorFlow's failures mean to the user, and which layer is at fault."""

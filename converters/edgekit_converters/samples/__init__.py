@@ -1,0 +1,1 @@
+"""Calibration samples: from files, and from Python."""
