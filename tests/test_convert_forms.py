@@ -210,3 +210,21 @@ def test_unknown_names_are_refused_at_once(tmp_path: Path) -> None:
 def test_the_documentation_names_every_form() -> None:
     page = (Path(__file__).parents[1] / "docs" / "converting.md").read_text()
     assert [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")][: len(CURES)] == list(CURES)
+
+
+def moved() -> Any:
+    """Regression: two ELUs that are only reshaped and joined, a mask of token numbers, and a mean under it."""
+    keras.utils.set_random_seed(0)
+    words, row = keras.Input((12,), name="words"), keras.Input((6,), name="row")
+    mean = L.GlobalAveragePooling1D()(L.Embedding(50, 16, mask_zero=True)(words))
+    curves = [L.Flatten()(L.Dense(4, activation="elu")(L.Reshape((3, 2))(row))), L.Dense(8, activation="elu")(row)]
+    return keras.Model([words, row], L.Dense(3)(L.Concatenate()([mean, *curves])))
+
+
+@pytest.mark.convert
+def test_masks_of_tokens_and_elus_that_are_moved_stay_integers(tmp_path: Path) -> None:
+    words = np.random.default_rng(0).integers(1, 50, (60, 12)) * (np.arange(12) < 8)
+    made = edgekit.convert(moved(), tmp_path / "x.tflite", calibration={"words": words, "row": random(60, 6)})
+    assert {tensor.name: tensor.dtype for tensor in made.inputs} == {"row": "int8", "words": "int32"}
+    assert list(made.rewrites) == ["tokens", "operations", "elu"]
+    assert not float_tensors(read_model(made.path))

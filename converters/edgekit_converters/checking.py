@@ -90,15 +90,18 @@ def compare(
     model: ModelFile, moved: HostSteps, frozen: Frozen, calibration: Calibration, classifies: bool, report: OnProgress
 ) -> Agreement:
     """Run float and finished model side by side on calibration samples."""
-    chosen = spread(calibration.samples, MOST_SAMPLES)
+    # What remembers is followed over the whole stream, each side with the states that it came to itself.
+    chosen = calibration.samples if frozen.states else spread(calibration.samples, MOST_SAMPLES)
     file, totals, same_classes = _File(model, moved), _Totals(), 0
+    states = {link.input.name: np.zeros(link.input.shape, np.float32) for link in frozen.states}
     for done, sample in enumerate(chosen, 1):
         report(Progress("comparing with the float model", done, len(chosen)))
-        expected, found = frozen(sample), file(sample)
+        expected, found = frozen(sample), file({**sample, **states})
+        states = {link.input.name: found.pop(link.output) for link in frozen.states}
         for name, values in found.items():
             totals.add(np.asarray(expected[name]), values)
         if classifies:
-            first = model.output_names[0]
+            first = next(iter(found))
             same_classes += _class(np.asarray(expected[first], np.float32)) == _class(found[first])
     return Agreement(len(chosen), totals.sqnr_db, same_classes / len(chosen) if classifies else None, totals.same)
 
@@ -143,5 +146,5 @@ def disagreement(agreement: Agreement) -> list[str]:
         return []
     return [
         "the converted model answers much otherwise than the float model (see accuracy): look for outliers in the "
-        "calibration data and for a wrong normalization, or try precision float16 or dynamic"
+        "calibration data and for a wrong normalization, or try precision int16x8, float16 or dynamic"
     ]

@@ -28,6 +28,8 @@ def check_content(model: ModelFile, options: Options, places: Mapping[str, Place
     """
     if options.target == "cpu":  # an accelerator's analyser says it better
         _check_versions(model, options.runtime, places)
+    if options.precision == "dynamic" and not any(tensor.dtype == "int8" for tensor in model.main.tensors):
+        return ["no weights were quantized: TensorFlow leaves those of fewer than 1024 numbers as they are"]
     if not options.calibrated:
         return []
     ends = {tensor.index for tensor in (*model.inputs, *model.outputs)} if options.io == "float32" else set()
@@ -56,8 +58,9 @@ def _float_part(model: ModelFile, allowed: Set[int], places: Mapping[str, Place]
     if not found:
         return None
     shown = ", ".join(f"{label} in {place}" for label, place in list(found.items())[:SHOWN])
+    verb = "computes" if len(found) == 1 else "compute"
     more = f" and {len(found) - SHOWN} more kinds" if len(found) > SHOWN else ""
-    return f"not all of the model can be quantized: {shown}{more} computes in float"
+    return f"not all of the model can be quantized: {shown}{more} {verb} in float"
 
 
 def _check_versions(model: ModelFile, runtime: str, places: Mapping[str, Place]) -> None:

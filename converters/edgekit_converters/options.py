@@ -66,7 +66,9 @@ class Options:
     @property
     def cures(self) -> frozenset[str]:
         """Names of the other forms that layers and operations may be given."""
-        return chosen(self.keep, per_channel_dense=self.per_channel_dense, coral=self.target == "coral")
+        # The fused LSTM has no form of 16 bits.
+        keep = (*self.keep, "lstm") if self.precision == "int16x8" else self.keep
+        return chosen(keep, per_channel_dense=self.per_channel_dense, coral=self.target == "coral")
 
 
 def choose_io(precision: str, io: str | None) -> str:

@@ -12,6 +12,8 @@ from edgekit_converters.tracing.places import Place
 from edgekit_devices.coral.placement import analyse
 
 PERCENT = 100
+LITTLE = 0.5
+"""Share of the work below which an accelerator is of little use."""
 
 
 def place(flatbuffer: bytes, options: Options, places: Mapping[str, Place]) -> Placement | None:
@@ -43,6 +45,14 @@ def place(flatbuffer: bytes, options: Options, places: Mapping[str, Place]) -> P
             hint=next((one.advice for one in _left(placed) if one.advice), ""),
         )
     return placed
+
+
+def warnings_of(placed: Placement | None) -> list[str]:
+    """A warning where the accelerator has next to nothing to do."""
+    if placed is None or placed.mac_share is None or placed.mac_share >= LITTLE:
+        return []
+    share = placed.mac_share * PERCENT
+    return [f"only {share:.0f} % of this model's work runs on the Edge TPU: it will hardly be faster than on the cpu"]
 
 
 def _where(operation: PlacedOperation, places: Mapping[str, Place]) -> str:

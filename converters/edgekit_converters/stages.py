@@ -71,14 +71,17 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
         agreement = checking.compare(model, moved, frozen, calibration, classifies, report)
     if job.options.move_to_host and not moved:
         warnings.append(host_moving.NOTHING_MOVED)
-    told = (*frozen.notes, *warnings)
+    told = (*frozen.notes, *warnings, *placing.warnings_of(placement))
     return _summary(job, _Finished(model, described, calibration, agreement, cures, placement, told))
 
 
 def _calibrate(job: Job, frozen: Frozen, report: OnProgress) -> Calibration | None:
     if job.calibration is None:
         return None
-    found = load_calibration(job.calibration, job.calibration_name, frozen.data_inputs, job.options, report)
+    found = load_calibration(
+        job.calibration, job.calibration_name, frozen.data_inputs, job.options, report,
+        in_a_row=bool(frozen.states) or frozen.keeps_state,
+    )
     return replace(found, samples=_with_states(frozen, found.samples)) if frozen.states else found
 
 

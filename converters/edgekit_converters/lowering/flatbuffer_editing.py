@@ -59,6 +59,10 @@ class Editor:
         """Whether a tensor is of float32."""
         return bool(self._graph.tensors[index].type == schema.TensorType.FLOAT32)
 
+    def is_bool(self, index: int) -> bool:
+        """Whether a tensor is a mask."""
+        return bool(self._graph.tensors[index].type == schema.TensorType.BOOL)
+
     def is_output(self, index: int) -> bool:
         """Whether a tensor is among the graph's outputs."""
         return index in list(self._graph.outputs)
@@ -140,4 +144,5 @@ _OPTIONS = {
     "MUL": "MulOptions", "SUB": "SubOptions", "ABS": "AbsOptions", "GREATER": "GreaterOptions",
     "LESS_EQUAL": "LessEqualOptions", "ADD": "AddOptions", "PRELU": "", "RELU": "", "SLICE": "SliceOptions",
     "CONCATENATION": "ConcatenationOptions", "TRANSPOSE_CONV": "TransposeConvOptions",
+    "SELECT_V2": "SelectV2Options",
 }

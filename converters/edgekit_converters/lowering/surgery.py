@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekit_converters.lowering import edgetpu_surgery
 from edgekit_converters.lowering.flatbuffer_editing import CODES, Editor, packed, unpacked
+
+ALMOST_ONE = float(np.nextafter(np.float32(1), np.float32(0)))
+"""A product with 1 itself would be taken away again."""
 
 
 def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozenset[str]]:
     """Rewrite the operations of a float model that TensorFlow's quantizer would leave in float, or the target lacks.
 
     NEG becomes a product with -1, SQUARE a product, and NOT_EQUAL and EQUAL of float tensors look at the distance.
+    CAST of a mask to float becomes a choice between 1 and 0.
     LEAKY_RELU becomes PRELU with the same slope for each channel, HARD_SWISH x·relu6(x + 3) / 6; more for the Edge
     TPU is in `edgetpu_surgery`.
 
@@ -35,7 +40,8 @@ def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozens
         operators: list[Any] = []
         for operator in graph.operators or []:
             cure, form = _FORMS.get(editor.code(operator), ("", None))
-            fits = form is not None and cure in wanted and editor.is_float(operator.inputs[0])
+            ends = (operator.inputs[0], operator.outputs[0])
+            fits = form is not None and cure in wanted and any(editor.is_float(index) for index in ends)
             made = form(editor, operator) if form is not None and fits else None
             operators += [operator] if made is None else made
             used.update([cure] if made is not None else [])
@@ -93,7 +99,34 @@ def _hard_swish(editor: Editor, operator: Any) -> Iterator[Any]:
     yield editor.operator("MUL", [x, scaled], operator.outputs[0])
 
 
+def _mask_as_numbers(editor: Editor, operator: Any) -> list[Any] | None:
+    if not editor.is_bool(operator.inputs[0]):
+        return None
+    numbers = [editor.constant(1, "one"), editor.constant(0, "zero")]
+    return [editor.operator("SELECT_V2", [operator.inputs[0], *numbers], operator.outputs[0])]
+
+
+def _elu_with_a_scale(editor: Editor, operator: Any) -> list[Any] | None:
+    """A product behind an ELU whose result is only moved about: what moves it has no scale of its own."""
+    users = [editor.code(user) for user in editor.users(operator.outputs[0])]
+    if not _MOVING.intersection(users):
+        return None
+    curve, result = editor.between(operator.outputs[0], ";curve"), operator.outputs[0]
+    operator.outputs = [curve]
+    return [operator, editor.operator("MUL", [curve, editor.constant(ALMOST_ONE, "almost_one")], result)]
+
+
+_MOVING = frozenset({
+    CODES.RESHAPE, CODES.CONCATENATION, CODES.TRANSPOSE, CODES.SLICE, CODES.STRIDED_SLICE, CODES.PAD, CODES.PADV2,
+    CODES.MIRROR_PAD, CODES.SQUEEZE, CODES.EXPAND_DIMS, CODES.PACK, CODES.UNPACK, CODES.SPLIT, CODES.SPLIT_V,
+    CODES.GATHER, CODES.MAX_POOL_2D, CODES.RESIZE_NEAREST_NEIGHBOR, CODES.RESIZE_BILINEAR, CODES.TILE,
+    CODES.SPACE_TO_DEPTH, CODES.DEPTH_TO_SPACE, CODES.REDUCE_MAX, CODES.MAXIMUM, CODES.MINIMUM,
+})
+"""Operations that TensorFlow's quantizer gives the scale of what comes in."""
+
 _FORMS: dict[int, tuple[str, Callable[[Editor, Any], Iterable[Any] | None]]] = {
+    CODES.CAST: ("operations", _mask_as_numbers),
+    CODES.ELU: ("elu", _elu_with_a_scale),
     **edgetpu_surgery.FORMS,
     CODES.NEG: ("operations", _negated),
     CODES.SQUARE: ("operations", _squared),

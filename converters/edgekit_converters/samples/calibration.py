@@ -66,7 +66,8 @@ def check_calibration(path: Path) -> None:
 
 
 def load_calibration(
-    path: Path, name: str, inputs: Sequence[InputSpec], options: Options, report: OnProgress
+    path: Path, name: str, inputs: Sequence[InputSpec], options: Options, report: OnProgress, *,
+    in_a_row: bool = False,
 ) -> Calibration:
     """Read calibration data for a model's inputs, `options.samples` of it at most, evenly spread.
 
@@ -76,6 +77,7 @@ def load_calibration(
         inputs: The model's inputs.
         options: Normalization, colours and resizing of pictures, and how many samples.
         report: Told of the progress.
+        in_a_row: Whether rows of arrays are taken from the first on, without gaps: pieces of one stream.
 
     Raises:
         DataError: the data does not fit the inputs, holds NaN or infinity, or never changes.
@@ -83,7 +85,7 @@ def load_calibration(
     if path.is_dir():
         calibration = _from_pictures(path, name, inputs, options, report)
     else:
-        calibration = _from_arrays(_arrays(path, inputs), name, inputs, options)
+        calibration = _from_arrays(_arrays(path, inputs), name, inputs, options, in_a_row)
     _refuse_constant(calibration.summary["ranges"], name)
     count = len(calibration.samples)
     if count < FEW_SAMPLES:
@@ -150,7 +152,7 @@ def _arrays(path: Path, inputs: Sequence[InputSpec]) -> dict[str, NDArray[Any]]:
 
 
 def _from_arrays(
-    arrays: Mapping[str, NDArray[Any]], name: str, inputs: Sequence[InputSpec], options: Options
+    arrays: Mapping[str, NDArray[Any]], name: str, inputs: Sequence[InputSpec], options: Options, in_a_row: bool
 ) -> Calibration:
     chosen = _match(arrays, name, inputs)
     counts = {spec.name: len(chosen[spec.name]) for spec in inputs}
@@ -158,7 +160,8 @@ def _from_arrays(
         raise DataError(f"{name} holds different numbers of samples: {counts}")
     if not next(iter(counts.values())):
         raise DataError(f"{name} holds no samples")
-    indices = spread(range(next(iter(counts.values()))), options.samples)
+    rows = range(next(iter(counts.values())))
+    indices = list(rows[: options.samples]) if in_a_row else spread(rows, options.samples)
     given = {key: array[indices] for key, array in chosen.items()}
     columns = {spec.name: _feedable(given[spec.name], spec, name, options) for spec in inputs}
     samples = [{key: column[i : i + 1] for key, column in columns.items()} for i in range(len(indices))]

@@ -76,7 +76,9 @@ def with_tokens(model: Any, signature: Signature) -> Signature:
 
     def only_looked_up(tensor: Any) -> bool:
         takers = consumers.get(id(tensor), [])
-        return bool(takers) and all(isinstance(taker, keras.layers.Embedding) for taker in takers)
+        lookups = [taker for taker in takers if isinstance(taker, keras.layers.Embedding)]
+        # What is left makes the mask of `mask_zero`.
+        return bool(lookups) and all(taker in lookups or type(taker).__name__ == "NotEqual" for taker in takers)
 
     inputs = keras.tree.flatten(getattr(network, "inputs", None) or ())
     if len(inputs) != len(signature.specs):
