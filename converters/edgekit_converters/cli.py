@@ -120,7 +120,7 @@ def describe(conversion: Conversion) -> str:
     count = sum(conversion.operations.values())
     lines = [
         f"{conversion.path}  {_size(conversion.size)}{was}, {conversion.precision}, {count} operations, "
-        f"{conversion.seconds:.1f} s",
+        f"{conversion.seconds:.1f} s, {_size(conversion.peak_memory)} of memory",
         *(f"  input        {t.name}  {t.dtype} {list(t.shape)}" for t in conversion.inputs),
         *(f"  output       {t.name}  {t.dtype} {list(t.shape)}" for t in conversion.outputs),
         f"  task         {conversion.task}" + (f", {conversion.labels} labels" if conversion.labels else ""),

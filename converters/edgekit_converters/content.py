@@ -28,6 +28,13 @@ def check_content(model: ModelFile, options: Options, places: Mapping[str, Place
     """
     if options.target == "cpu":  # an accelerator's analyser says it better
         _check_versions(model, options.runtime, places)
+    if model.external_data:
+        raise ConversionError(
+            "the file keeps its weights outside of the model, which older runtimes cannot read",
+            hint="It is larger than 2 GB: choose a smaller model.",
+        )
+    if options.precision == "float16" and not any(tensor.dtype == "float16" for tensor in model.main.tensors):
+        return ["no weights were stored as float16: the model has none that TensorFlow stores so"]
     if options.precision == "dynamic" and not any(tensor.dtype == "int8" for tensor in model.main.tensors):
         return ["no weights were quantized: TensorFlow leaves those of fewer than 1024 numbers as they are"]
     if not options.calibrated:

@@ -27,7 +27,7 @@ from edgekit_converters.lowering.host_moving import HostSteps
 from edgekit_converters.lowering.quantizing import to_integers
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
 from edgekit_converters.process import MODEL, Job
-from edgekit_converters.samples.calibration import Calibration, Feed, load_calibration
+from edgekit_converters.samples.calibration import Calibration, Feed, load_calibration, spread
 from edgekit_converters.tracing.freezing import Frozen
 
 FLOAT_MODEL = "float.tflite"
@@ -82,6 +82,9 @@ def _calibrate(job: Job, frozen: Frozen, report: OnProgress) -> Calibration | No
         job.calibration, job.calibration_name, frozen.data_inputs, job.options, report,
         in_a_row=bool(frozen.states) or frozen.keeps_state,
     )
+    if frozen.hold:
+        for sample in spread(found.samples, checking.HELD_SAMPLES):
+            frozen.hold(sample)
     return replace(found, samples=_with_states(frozen, found.samples)) if frozen.states else found
 
 

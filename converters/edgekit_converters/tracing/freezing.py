@@ -6,6 +6,7 @@ at batch 1 removes them and takes a fraction of the time of `TFLiteConverter.fro
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,8 @@ class Frozen:
     """Inputs that take an output again with the next sample."""
     notes: tuple[str, ...] = ()
     """What the user should know of how it came about, a sentence each."""
+    hold: Callable[[Mapping[str, Any]], None] | None = None
+    """Holds the function against the model that it was made from, on one sample; None where nothing was rewritten."""
     keeps_state: bool = False
     """Whether operations remember something from sample to sample; the function itself does not."""
 
@@ -120,19 +123,23 @@ def freeze_keras(
     check_outputs(model.name, function, places)
     frozen = Frozen(
         function, module, specs, tuple(dict.fromkeys(rewrites)), tuple(calls), places, streaming.links,
-        _told(replace or {}, replaced), bool(streaming.fused),
+        _told(replace or {}, replaced), keeps_state=bool(streaming.fused),
     )
     if not rewrites and not layers:
         return frozen
-    try:
+
+    def hold(sample: Mapping[str, Any]) -> None:
         with fresh_states(layers), replaced_activations(replace or {}):
-            _hold_against(frozen, model, signature)
+            _hold_against(frozen, model, signature, sample)
+
+    try:
+        hold(random_sample(signature.specs))
     except ConversionError:
         if "masks" not in rewrites:
             raise
         # Scores this low are rare; such a model takes Keras's own form.
         return freeze_keras(model, cures - {"masks"}, given, sample_shapes, replace)
-    return frozen
+    return dataclasses.replace(frozen, hold=hold)
 
 
 def _told(replace: Mapping[str, str], replaced: Sequence[str]) -> tuple[str, ...]:
@@ -222,10 +229,9 @@ def check_outputs(name: str, function: Any, places: Mapping[str, Place]) -> None
             )
 
 
-def _hold_against(frozen: Frozen, model: Any, signature: Signature) -> None:
+def _hold_against(frozen: Frozen, model: Any, signature: Signature, sample: Mapping[str, Any]) -> None:
     """Refuse rewritten layers whose float results are not those of the model itself, also for a second sample."""
-    sample = random_sample(signature.specs)
-    inputs = signature.pack([tf.constant(sample[s.name]) for s in signature.specs])
+    inputs = signature.pack([tf.constant(sample[s.name], s.dtype) for s in signature.specs])
     states: dict[str, Any] = {}
     for _ in range(2 if frozen.states and not frozen.keeps_state else 1):
         own = _named(model, model(inputs, training=False))
