@@ -189,9 +189,6 @@ def open_device(
         DeviceError: the accelerator is absent, or refuses; where several were named, all of them.
     """
     names = [_settle(name.strip(), model) for name in str(wanted).split(SEPARATOR)]
-    for name in names:
-        if name.endswith(":"):
-            raise UsageError(f"device '{name}' ends in a colon", hint=f"Write {name[:-1]}, or say which: {name}0.")
     devices = [_find(name) for name in names]
     for name, device in zip(names, devices, strict=True):
         device.check(name.partition(":")[2])

@@ -173,3 +173,15 @@ def with_archive() -> Callable[..., bytes]:
         return stream.getvalue()
 
     return add
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversions run in the test's own process, which has TensorFlow loaded: 1 s rather than 6.
+
+    All but the child process is the same; that one has tests of its own.
+    """
+    pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
+    from edgekit_converters import process, stages
+
+    monkeypatch.setattr(process, "run", lambda job, report, **_others: stages.carry_out(job, report))

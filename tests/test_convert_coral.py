@@ -14,7 +14,7 @@ from edgekit import ConversionError, UsageError
 
 keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 
-pytestmark = pytest.mark.convert
+pytestmark = [pytest.mark.convert, pytest.mark.usefixtures("in_process")]
 L = keras.layers
 
 

@@ -125,6 +125,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_nothing_stays_float(folder: Path) -> None:
     made = edgekit.convert(folder / "mixed.keras", folder / "mixed.tflite", calibration=folder / "pictures.npy")
     assert list(made.rewrites) == [
@@ -137,6 +138,7 @@ def test_nothing_stays_float(folder: Path) -> None:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_a_form_that_is_kept_is_refused_by_the_name_of_its_layer(folder: Path) -> None:
     named = r"CONV_3D in layer 7 of 10, 'volume' \(Conv3D\) computes in float"
     with pytest.raises(ConversionError, match=named) as caught:
@@ -148,6 +150,7 @@ def test_a_form_that_is_kept_is_refused_by_the_name_of_its_layer(folder: Path) -
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_float_can_be_allowed(folder: Path) -> None:
     made = edgekit.convert(
         folder / "mixed.keras", folder / "allowed.tflite", calibration=folder / "pictures.npy", keep=["volumes"],
@@ -157,6 +160,7 @@ def test_float_can_be_allowed(folder: Path) -> None:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_16_bit_activations(folder: Path) -> None:
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8, 8, 4)), L.Conv2D(8, 3, activation="relu"), L.Flatten(), L.Dense(3)])
@@ -178,12 +182,14 @@ def dense() -> Any:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_an_operation_that_the_runtime_lacks_is_named_with_its_layer(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match=r"2.7 cannot load the model: layer 2 of 3, 'curve' \(Dense\) needs GELU"):
         edgekit.convert(dense(), tmp_path / "x.tflite", calibration=random(50, 20), runtime="tflite-2.7")
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_ad01_keeps_its_accuracy_on_old_runtimes(shared: Path, tmp_path: Path) -> None:
     """Dense as convolution: a scale a channel, right where Dense with one is wrong in silence. 31.8 dB per tensor."""
     recording = next((shared / "audio").glob("*librosa.bin"))
@@ -222,6 +228,7 @@ def moved() -> Any:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_masks_of_tokens_and_elus_that_are_moved_stay_integers(tmp_path: Path) -> None:
     words = np.random.default_rng(0).integers(1, 50, (60, 12)) * (np.arange(12) < 8)
     made = edgekit.convert(moved(), tmp_path / "x.tflite", calibration={"words": words, "row": random(60, 6)})

@@ -15,7 +15,7 @@ from edgekit.tflite import read_model
 
 keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 
-pytestmark = pytest.mark.convert
+pytestmark = [pytest.mark.convert, pytest.mark.usefixtures("in_process")]
 
 WINDOWS = np.random.default_rng(0).normal(size=(60, 20, 4)).astype(np.float32)
 

@@ -18,7 +18,7 @@ from edgekit.state import carried
 
 keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 
-pytestmark = pytest.mark.convert
+pytestmark = [pytest.mark.convert, pytest.mark.usefixtures("in_process")]
 L = keras.layers
 STEPS = 5
 

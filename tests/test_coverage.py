@@ -30,6 +30,7 @@ def groups() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_every_layer_of_keras_is_covered_or_left_out_for_a_reason(groups: dict[str, dict[str, Any]]) -> None:
     from benchmarks.coverage import layers
 
@@ -39,6 +40,7 @@ def test_every_layer_of_keras_is_covered_or_left_out_for_a_reason(groups: dict[s
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_every_architecture_of_keras_is_covered(groups: dict[str, dict[str, Any]]) -> None:
     import keras
 
@@ -47,6 +49,7 @@ def test_every_architecture_of_keras_is_covered(groups: dict[str, dict[str, Any]
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_names_are_unique(groups: dict[str, dict[str, Any]]) -> None:
     from benchmarks.coverage.corpus import cases_of
 
@@ -56,6 +59,7 @@ def test_names_are_unique(groups: dict[str, dict[str, Any]]) -> None:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize(("group", "name"), [(group, name) for group, names in QUICK.items() for name in names])
 def test_quick_cases_convert_to_full_int8(groups: dict[str, dict[str, Any]], group: str, name: str) -> None:
     from benchmarks.coverage.measuring import measure
@@ -70,6 +74,7 @@ def test_quick_cases_convert_to_full_int8(groups: dict[str, dict[str, Any]], gro
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_a_case_that_fails_keeps_the_users_message(groups: dict[str, dict[str, Any]]) -> None:
     from benchmarks.coverage.measuring import measure
 

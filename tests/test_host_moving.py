@@ -227,6 +227,7 @@ def convert(model: Any, path: Path, **options: Any) -> Any:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_argmax_of_a_resize(tmp_path: Path) -> None:
     model = segmentation("argmax")
     made = convert(model, tmp_path / "model.tflite")
@@ -246,6 +247,7 @@ def test_argmax_of_a_resize(tmp_path: Path) -> None:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_several_outputs(tmp_path: Path) -> None:
     model = segmentation("argmax", "other")
     made = convert(model, tmp_path / "model.tflite", io="uint8")
@@ -260,6 +262,7 @@ def test_several_outputs(tmp_path: Path) -> None:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_a_resize_alone(tmp_path: Path) -> None:
     model = segmentation("resized")
     made = convert(model, tmp_path / "model.tflite")
@@ -273,6 +276,7 @@ def test_a_resize_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 def test_float_models_too(tmp_path: Path) -> None:
     model = segmentation("argmax")
     made = edgekit.convert(model, tmp_path / "model.tflite", precision="float16", move_to_host=True)
@@ -283,6 +287,7 @@ def test_float_models_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.convert
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("ends", [("scores",), ("argmax", "resized")])
 def test_what_cannot_be_moved_is_told(tmp_path: Path, ends: tuple[str, ...]) -> None:
     """What comes after a softmax's resize is the softmax; and what an argmax takes is an output itself."""

@@ -57,8 +57,9 @@ LEAKY_RELU      1  Operation not supported
 
 operation 0: LEAKY_RELU on the cpu; layer act
   The Edge TPU does not compute LEAKY_RELU.
-  -> Write LeakyReLU as maximum(x, a * x), which becomes MUL and MAXIMUM, or use
-     PReLU(shared_axes=[1, 2]) or ReLU6: all of these map.
+  -> edgekit convert --target coral writes it in operations that map. Or use
+     PReLU(shared_axes=[1, 2]); maximum(x, a * x) maps too, and is less
+     accurate.
 """
 
 
@@ -69,7 +70,7 @@ def test_for_programs(leaky: Path) -> None:
         "index": 0, "type": "LEAKY_RELU", "name": "net/act/LeakyRelu", "layer": "act", "placement": "cpu",
         "status": "Operation not supported", "reason": "The Edge TPU does not compute LEAKY_RELU.",
     }
-    assert operation["advice"].startswith("Write LeakyReLU as maximum")
+    assert operation["advice"].startswith("edgekit convert --target coral writes it")
     assert operation["inputs"] == ["net/conv/Relu"]
     placement = shown["placement"]
     assert placement["operations"] == {"total": 1, "coral": 0, "cpu": 1}
@@ -179,7 +180,7 @@ def test_a_drawing_tells_all_and_runs_nothing(build: Any, tmp_path: Path) -> Non
     picture = ElementTree.fromstring(text)
     (title,) = picture.iter(f"{SVG}title")
     assert "Operation not supported" in (title.text or "")
-    assert "use tanh" in (title.text or "")
+    assert "Write it as relu" in (title.text or "")
 
 
 def test_a_drawing_never_replaces_the_model(leaky: Path) -> None:
