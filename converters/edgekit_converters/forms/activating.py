@@ -5,6 +5,7 @@ Klambauer et al. 2017 (SELU), Barron 2017 (CELU), Clevert et al. 2016 (ELU).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -31,13 +32,22 @@ def _elu(x: Any, alpha: float = 1.0) -> Any:
     return curve if alpha == 1 else alpha * curve - (alpha - 1) * tf.nn.relu(x)
 
 
-def _selu(x: Any) -> Any:
-    return _SELU_SCALE * _elu(x, _SELU_ALPHA)
+def elu_forms(cure: str, elu: Callable[..., Any]) -> tuple[Form, ...]:
+    """ELU, and the two activations that it is all of, by one form of it.
 
+    Args:
+        cure: Name of the cure that they belong to.
+        elu: Takes x and alpha.
+    """
 
-def _celu(x: Any, alpha: float = 1.0) -> Any:
-    """max(x, 0) + min(alpha·(e^(x/alpha) - 1), 0)."""
-    return _elu(x) if alpha == 1 else alpha * tf.nn.elu(tf.convert_to_tensor(x) / alpha)
+    def selu(x: Any) -> Any:
+        return _SELU_SCALE * elu(x, _SELU_ALPHA)
+
+    def celu(x: Any, alpha: float = 1.0) -> Any:  # max(x, 0) + min(alpha·(e^(x/alpha) - 1), 0)
+        return elu(x) if alpha == 1 else alpha * elu(tf.convert_to_tensor(x) / alpha)
+
+    named = {"elu": elu, "selu": selu, "celu": celu}
+    return tuple(Form(cure, backend.nn, name, instead(form)) for name, form in named.items())
 
 
 def _argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
@@ -52,7 +62,5 @@ def _argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 FORMS = (
     Form("argmax", backend.numpy, "argmax", instead(_argmax)),
     Form("softplus", backend.nn, "softplus", instead(_softplus)),
-    Form("elu", backend.nn, "elu", instead(_elu)),
-    Form("elu", backend.nn, "selu", instead(_selu)),
-    Form("elu", backend.nn, "celu", instead(_celu)),
+    *elu_forms("elu", _elu),
 )

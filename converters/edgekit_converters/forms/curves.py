@@ -15,9 +15,9 @@ import tensorflow as tf
 from keras.src import backend
 from keras.src.activations import activations
 
+from edgekit_converters.forms.activating import elu_forms
 from edgekit_converters.forms.types import Form, instead
 
-_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 _BY_TANH = (1.5957691216057308, 0.07135481282741237)
 _BY_ERF = (1.595015619964381, 0.07401141977256202, -0.00070305327720861)
 _FARTHEST = 28.0
@@ -36,15 +36,6 @@ def _elu(x: Any, alpha: float = 1.0) -> Any:
     below = positive - x
     curve = _over(tf.tanh(0.5 * below), tf.sigmoid(below))
     return positive - (curve if alpha == 1 else alpha * curve)
-
-
-def _selu(x: Any) -> Any:
-    return _SELU_SCALE * _elu(x, _SELU_ALPHA)
-
-
-def _celu(x: Any, alpha: float = 1.0) -> Any:
-    """max(x, 0) + min(alpha·(e^(x/alpha) - 1), 0)."""
-    return _elu(x) if alpha == 1 else alpha * _elu(tf.convert_to_tensor(x) / alpha)
 
 
 def _softsign(x: Any) -> Any:
@@ -75,9 +66,7 @@ def _gelu(x: Any, approximate: bool = True) -> Any:
 
 
 FORMS = (
-    Form("curves", backend.nn, "elu", instead(_elu)),
-    Form("curves", backend.nn, "selu", instead(_selu)),
-    Form("curves", backend.nn, "celu", instead(_celu)),
+    *elu_forms("curves", _elu),
     Form("curves", backend.nn, "softsign", instead(_softsign)),
     Form("curves", backend.nn, "gelu", instead(_gelu)),
     Form("curves", activations.Mish, "static_call", instead(_mish)),
