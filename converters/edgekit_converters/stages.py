@@ -24,7 +24,7 @@ from edgekit_converters.loading.opening import load
 from edgekit_converters.lowering import host_moving, surgery
 from edgekit_converters.lowering.floating import to_flatbuffer
 from edgekit_converters.lowering.host_moving import HostSteps
-from edgekit_converters.lowering.quantizing import to_integers
+from edgekit_converters.lowering.quantizing import measure, quantize, to_int16x8
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
 from edgekit_converters.process import MODEL, Job
 from edgekit_converters.samples.calibration import Calibration, Feed, load_calibration, spread
@@ -114,8 +114,10 @@ def _to_flatbuffer(
     if of_operations:
         (job.folder / FLOAT_MODEL).write_bytes(rewritten)
         checking.hold_against(read_model(job.folder / FLOAT_MODEL), moved, frozen, calibration, of_operations)
-    quantized = to_integers(rewritten, job.options, calibration, report)
-    finished, of_integers = surgery.with_integer_elu(quantized, wanted)
+    if job.options.precision == "int16x8":
+        finished, of_integers = to_int16x8(rewritten, job.options, calibration.samples, report), frozenset[str]()
+    else:
+        finished, of_integers = quantize(measure(rewritten, calibration.samples, report), job.options)
     return finished, of_operations | of_integers | set(frozen.rewrites), moved
 
 

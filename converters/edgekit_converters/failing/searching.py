@@ -15,10 +15,9 @@ from edgekit_converters.forms import convertible_layers
 from edgekit_converters.loading.opening import load
 from edgekit_converters.loading.saved_models import freeze_saved_model, save_frozen
 from edgekit_converters.lowering.floating import to_flatbuffer
-from edgekit_converters.lowering.quantizing import to_integers
+from edgekit_converters.lowering.quantizing import measure, quantize, to_int16x8
 from edgekit_converters.options import Options
 from edgekit_converters.process import LAYERS, SUSPECT, Job
-from edgekit_converters.samples.calibration import Calibration
 from edgekit_converters.tracing.freezing import Frozen, trace
 from edgekit_converters.tracing.holding import random_sample
 from edgekit_converters.tracing.naming import valid_names
@@ -103,7 +102,10 @@ def _convert(alone: Frozen, options: Options) -> None:
         flatbuffer = to_flatbuffer(alone, options)
         if options.calibrated:
             samples = [random_sample(alone.inputs)] * SAMPLES
-            to_integers(flatbuffer, options, Calibration(samples, {}, {}), lambda _: None)
+            if options.precision == "int16x8":
+                to_int16x8(flatbuffer, options, samples, lambda _: None)
+            else:
+                quantize(measure(flatbuffer, samples, lambda _: None), options)
     except ConversionError as error:
         place = next(iter(alone.places.values()))
         named = error.message if str(place) in error.message else f"{error.message}; it fails on {place}"

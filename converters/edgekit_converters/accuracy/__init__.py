@@ -1,0 +1,1 @@
+"""What quantization costs, and how it is kept small: ranges, corrections, and where the error comes from."""
