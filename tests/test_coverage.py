@@ -12,7 +12,7 @@ from benchmarks.coverage import outcome, table
 from benchmarks.coverage.outcome import Kept, Outcome
 
 QUICK = {
-    "layers": {"UpSampling2D, nearest": 25.0, "LSTM": 20.0},
+    "layers": {"UpSampling2D, nearest": 25.0, "LSTM": 20.0, "MixUp": 20.0},
     "families": {
         "tabular classifier, 20 features": 25.0, "transformer encoder of signals": 18.0,
         "two inputs and two outputs": 25.0, "CNN on digits": 25.0,

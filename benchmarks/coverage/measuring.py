@@ -60,6 +60,7 @@ def measure(case: Case, old_python: str) -> Outcome:
             made = edgekit.convert(
                 given, MODEL, samples=case.calibration,
                 calibration=calibration if len(calibration) > 1 else next(iter(calibration.values())),
+                calibrator="minmax",
             )
         except edgekit.EdgeKitError as error:
             return Outcome(case.name, error=str(error), crashed=" was ended by SIG" in str(error))

@@ -14,13 +14,14 @@ _INTRODUCTION = """# What converts
 
 Every layer of `keras.layers` that computes something at inference, every architecture of `keras.applications`
 (untrained weights, small pictures, 10 classes) and models of each family, converted to int8 with `edgekit.convert`
-and default settings. This page is written by a command; its figures are measured.
+and default settings, but for the calibrator, which is `minmax` and tries nothing: [accuracy](accuracy.md) tells what
+the default one brings. This page is written by a command; its figures are measured.
 
 - **int8**: no operation reads or writes a float tensor, and what goes in and comes out is int8 (token numbers stay
   integers). Otherwise the number of float tensors, or `fails`: the messages are at the end.
 - **error**: against the Keras model, on samples that were not used for calibration: signal to noise in decibels, and
   the largest difference as a share of the range of the float results.
-- **seconds**: of the whole conversion, most of them TensorFlow's start; two conversions ran side by side.
+- **seconds**: of the whole conversion, most of them TensorFlow's start; two ran side by side on a busy machine.
 - **MB**: the most memory that the converter's process took.
 - **LiteRT**, **2.14**: whether the file runs on ai-edge-litert and on tflite-runtime 2.14. There, `same` means the
   same output values, `±1` one quantization step apart at most; otherwise the decibels under that runtime are given.

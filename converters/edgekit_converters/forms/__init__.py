@@ -15,6 +15,7 @@ from typing import Any
 from edgekit_converters.forms import (
     activating,
     attending,
+    augmenting,
     curves,
     dense,
     groups,
@@ -29,7 +30,7 @@ from edgekit_converters.forms.types import Form, UnfitError
 
 FORMS: tuple[Form, ...] = (
     *recurrent.FORMS, *normalizing.FORMS, *activating.FORMS, *curves.FORMS, *attending.FORMS, *resizing.FORMS,
-    *pooling.FORMS, *tokens.FORMS, *volumes.FORMS, *groups.FORMS, *dense.FORMS,
+    *pooling.FORMS, *tokens.FORMS, *volumes.FORMS, *groups.FORMS, *dense.FORMS, *augmenting.FORMS,
 )
 
 

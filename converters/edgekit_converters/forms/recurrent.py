@@ -61,6 +61,10 @@ def _usual(activation: Any, recurrent_activation: Any) -> bool:
     return activation is keras.activations.tanh and recurrent_activation is keras.activations.sigmoid
 
 
+MOST_SLICED = 5
+"""Dimensions that the kernel of STRIDED_SLICE takes at most."""
+
+
 def _lstm(
     inputs: Any, initial_state_h: Any, initial_state_c: Any, mask: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
     activation: Any, recurrent_activation: Any, return_sequences: bool = False, go_backwards: bool = False,
@@ -145,7 +149,8 @@ def _steps(x: Any, num: int | None = None, axis: int = 0, name: str = "steps") -
     """`tf.unstack` as slices: the Edge TPU has no UNPACK."""
     count = x.shape[axis]
     refuse_unless(axis == 0 and count is not None)
-    return [x[at] for at in range(count)]
+    flat = tf.reshape(x, [count, -1]) if len(x.shape) > MOST_SLICED else x
+    return [tf.reshape(flat[at], x.shape[1:]) if flat is not x else x[at] for at in range(count)]
 
 
 def _flip(x: Any, axis: Any = None) -> Any:
