@@ -1,0 +1,1 @@
+"""Datasets from files: folders of pictures, arrays, tables, COCO."""
