@@ -125,6 +125,21 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     return run
 
 
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs `edgekit` with arguments, the command's name first, and gives its exit code."""
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["edgekit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        code = caught.value.code
+        assert isinstance(code, int)
+        return code
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def said() -> Metadata:
     """Metadata of the tiny classifier, with something in every field."""
@@ -179,9 +194,9 @@ def with_archive() -> Callable[..., bytes]:
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Conversions run in the test's own process, which has TensorFlow loaded: 1 s rather than 6.
 
-    All but the child process is the same; that one has tests of its own.
+    All but the child process is the same, and that ranges are not chosen by trying; both have tests of their own.
     """
     pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
-    from edgekit_converters import process, stages
+    from edgekit_converters import process
 
-    monkeypatch.setattr(process, "run", lambda job, report, **_others: stages.carry_out(job, report))
+    monkeypatch.setattr(process, "run", lambda job, report, **_others: job.carry_out(report))

@@ -6,7 +6,6 @@ TensorFlow is loaded by a child process and by nothing else here; a model in mem
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
@@ -17,20 +16,19 @@ from numpy.typing import NDArray
 
 from edgekit.atomic import check_writable, protect, write_atomically
 from edgekit.errors import UsageError
-from edgekit_converters import process
+from edgekit.windows import WindowOptions
+from edgekit_converters.accuracy.gate import check_gate
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.loading.keras_files import examine, require_tensorflow
-from edgekit_converters.loading.memory_models import hand_over
-from edgekit_converters.options import check_options
+from edgekit_converters.jobs import examined, prepared
+from edgekit_converters.loading.keras_files import require_tensorflow
+from edgekit_converters.options import DEFAULT_SAMPLES, check_options
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
-from edgekit_converters.samples.calibration import check_calibration
-from edgekit_converters.samples.memory_calibration import save_given
+from edgekit_converters.process import MODEL
 from edgekit_converters.tracing.shapes import Given
 
 __all__ = ["Agreement", "Conversion", "Progress", "TensorSummary", "convert"]
 
 AnyPath = str | PathLike[str]
-DEFAULT_SAMPLES = 200
 
 
 def convert(
@@ -43,6 +41,9 @@ def convert(
     samples: int = DEFAULT_SAMPLES,
     target: str = "cpu",
     task: str | None = None,
+    head: str | None = None,
+    head_options: Sequence[str] | Mapping[str, object] = (),
+    windows: WindowOptions | None = None,
     labels: AnyPath | Sequence[str] | None = None,
     normalize: str | None = None,
     channels: str | None = None,
@@ -56,6 +57,10 @@ def convert(
     move_to_host: bool = False,
     input_shape: Given | None = None,
     custom_objects: str | Sequence[str] = (),
+    calibrator: str | None = None,
+    evaluate: AnyPath | None = None,
+    max_drop: str | float | None = None,
+    target_column: str | None = None,
     progress: OnProgress | None = None,
     debug: bool = False,
 ) -> Conversion:
@@ -75,9 +80,15 @@ def convert(
         calibration: What the model will see on the device: a folder of pictures (subfolders too), an `.npz`,
             `.npy` or `.csv` file; or an array of samples, a dict of such arrays by input name, or an iterable of
             samples or batches. uint8 values are pixels, which get the preprocessing; floats are taken as they are.
+            `synthetic` makes samples up, which is for trying things only.
         samples: How many calibration samples are used at most, evenly spread over the data.
         target: `cpu` or `coral`.
-        task: `classification` or `values`; by default what the last layer suggests.
+        task: What the runtime makes of the outputs, such as `classification` or `detection` (docs/tasks.md); by
+            default what the last layer suggests.
+        head: The form in which the outputs say it, such as `yolov8`; by default what they leave no doubt of.
+        head_options: What the head has to know besides, by name, such as `{"strides": [8, 16, 32]}`.
+        windows: For models of streams: which windows of a log the model takes, and what is computed of each. The
+            calibration data may be raw logs then: a `.csv`, `.npz` or `.wav`, or a folder of them.
         labels: A file with one label a line, or the labels.
         normalize: What pixels of 0 to 255 become: `0..255` (default), `0..1`, `-1..1`, `imagenet` or `MEAN/STD`.
         channels: Order of colours that the model was trained on, `rgb` (default) or `bgr`.
@@ -96,6 +107,15 @@ def convert(
             tuples by input name, or text, `"224,224,3"` or `"image=224,224,3"`. What a subclassed model takes, too.
         custom_objects: Classes and functions of your own that a model file names, as `"module:Name"`,
             `"folder/file.py:Name"`, or the module alone for all in it. The module is imported in the child process.
+        calibrator: How the ranges of int8 tensors are chosen: `auto` (default) tries the others on samples that it
+            holds back, with and without corrected biases; `minmax`, `percentile-99.999`, `percentile-99.99`,
+            `percentile-99.9`, `mse` (least squared error) or `entropy` (least Kullback-Leibler divergence).
+        evaluate: Data to measure the accuracy on, against the float model: a folder of pictures by class, an `.npz`
+            with `x` and `y`, a `.csv` with a target column, COCO annotations; or data without labels.
+        max_drop: What may be lost on it: `0.5%` are points of the task's metric (of an error such as RMSE, percent of
+            the float model's); `30dB` an SQNR of 30 dB at least, for data without labels. Where more is lost, other
+            ways to quantize are tried (docs/accuracy.md), and if none does, nothing is written.
+        target_column: Column of a `.csv`, or array of an `.npz`, that holds the labels.
         progress: Called now and then with what is being done.
         debug: Let the converter's own log through to standard error.
 
@@ -107,7 +127,7 @@ def convert(
         MissingFileError: the model, the labels or the calibration data are not there.
         ModelFileError: the file is no Keras model, is damaged, or holds code.
         DataError: the calibration data or the labels do not fit the model.
-        ConversionError: the model cannot be converted.
+        ConversionError: the model cannot be converted, or loses more accuracy than may be.
         OutputError: the file cannot be written.
         MissingDependencyError: TensorFlow, or another library of the `convert` extra, is not installed.
 
@@ -124,8 +144,11 @@ def convert(
         channels=channels, resize=resize, description=description, runtime=runtime, keep=keep,
         allow_float=allow_float, replace=replace, require_full_mapping=require_full_mapping,
         move_to_host=move_to_host, input_shape=input_shape, custom_objects=custom_objects,
+        calibrator=calibrator, head=head, head_options=head_options,
+        windows=windows,
     )
-    source = examine(Path(fspath(model))) if isinstance(model, (str, PathLike)) else None
+    gate = check_gate(evaluate, max_drop, target_column)
+    source = examined(model)
     if options.calibrated and calibration is None:
         raise UsageError(
             f"{precision} needs calibration data: samples that show which values the model meets",
@@ -135,32 +158,8 @@ def convert(
     stem = source.path.resolve().stem if source else getattr(model, "name", "model")
     path = Path(fspath(output)) if output is not None else Path(f"{stem}.tflite")
     check_writable(path)
-    protect(path, model, calibration, labels)
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
-        folder = Path(name)
-        data, data_name = _calibration_path(calibration, samples, folder)
-        handed = None if source else hand_over(model, folder / "model", options, data)
-        model_name = source.path.name if source else str(model.name)
-        job = process.Job(
-            source=source or folder / "model", name=model_name,
-            provenance={"name": model_name, **({"sha256": source.sha256} if source else {})},
-            calibration=data, calibration_name=data_name, options=options, folder=folder,
-            rewrites=handed.rewrites if handed else (), notes=handed.notes if handed else (),
-        )
-        conversion = process.run(
-            job, progress or (lambda _: None), debug=debug, save_layers=handed.save_layers if handed else None
-        )
-        write_atomically(path, (folder / process.MODEL).read_bytes())
+    protect(path, model, calibration, labels, evaluate)
+    with prepared(model, source, options, calibration, gate=gate) as ready:
+        conversion: Conversion = ready.run(progress, debug=debug)
+        write_atomically(path, (ready.job.folder / MODEL).read_bytes())
     return dataclasses.replace(conversion, path=path, seconds=time.monotonic() - started)
-
-
-def _calibration_path(calibration: Any, samples: int, folder: Path) -> tuple[Path | None, str]:
-    if calibration is None:
-        return None, ""
-    if isinstance(calibration, (str, PathLike)):
-        path = Path(fspath(calibration))
-        check_calibration(path)
-        return path.absolute(), str(path)
-    path = folder / "calibration.npz"
-    save_given(calibration, samples, path)
-    return path, "samples from Python"

@@ -62,7 +62,7 @@ class _Totals:
         return 10 * float(np.log10(self._signal / self._noise))
 
 
-class _File:
+class FinishedFile:
     """A finished file, run as its users run it: real numbers in and out, and its last part after it.
 
     Args:
@@ -92,7 +92,7 @@ def compare(
     """Run float and finished model side by side on calibration samples."""
     # What remembers is followed over the whole stream, each side with the states that it came to itself.
     chosen = calibration.samples if frozen.states else spread(calibration.samples, MOST_SAMPLES)
-    file, totals, same_classes = _File(model, moved), _Totals(), 0
+    file, totals, same_classes = FinishedFile(model, moved), _Totals(), 0
     states = {link.input.name: np.zeros(link.input.shape, np.float32) for link in frozen.states}
     for done, sample in enumerate(chosen, 1):
         report(Progress("comparing with the float model", done, len(chosen)))
@@ -130,7 +130,7 @@ def hold_against(
         ConversionError: they differ by more than `TOLERANCE` on random or on calibration samples; of whole numbers,
             which may stand for the largest of nearly equal values, more than a few differ.
     """
-    file = _File(model, moved)
+    file = FinishedFile(model, moved)
     for sample in (random_sample(frozen.data_inputs), *spread(calibration.samples, HELD_SAMPLES)):
         expected = frozen(sample)
         for name, values in file(sample).items():

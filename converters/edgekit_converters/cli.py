@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ import click
 
 from edgekit.cli import debug_option, examples, is_debug, own_command
 from edgekit.cli.terminal import LiveLine
+from edgekit.cli.window_options import window_options
 from edgekit.inputs import is_picture_shape
 from edgekit.normalization import FORMS
-from edgekit_converters import DEFAULT_SAMPLES, convert
+from edgekit.tasks import TASKS, head_names
+from edgekit_converters import convert
+from edgekit_converters.accuracy.names import CALIBRATOR_NAMES
 from edgekit_converters.cures import CURES
-from edgekit_converters.events import Progress
-from edgekit_converters.options import IO_TYPES, ORDERS, PRECISIONS, RESIZE_RULES, TASKS
+from edgekit_converters.display import Display
+from edgekit_converters.evaluating.metrics.names import METRICS
+from edgekit_converters.evaluating.results import Evaluation, Figure
+from edgekit_converters.options import DEFAULT_SAMPLES, IO_TYPES, ORDERS, PRECISIONS, RESIZE_RULES
 from edgekit_converters.outcome import Conversion
 from edgekit_converters.placing import placement_lines
 from edgekit_devices.runtimes import RUNTIMES
@@ -33,17 +39,31 @@ KILO = 1000
         edgekit convert model.h5 -o out.tflite --calibration data.npz --normalize 0..1
         edgekit convert saved_model/ --calibration rows.csv --io float32
         edgekit convert model.keras --target coral --calibration photos/
+        edgekit convert model.keras --calibration photos/ --evaluate labelled/ --max-drop 0.5%
         edgekit convert model.keras --precision float16
+        edgekit convert model.keras --task timeseries --rate 50 --window 2s --hop 0.5s --calibration logs/
     """),
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
               help="File to write  [default: the model's name with .tflite, in this folder]")
 @click.option("--calibration", type=click.Path(path_type=Path), metavar="PATH",
-              help="What the model will see: a folder of pictures (subfolders too), an .npz, .npy or .csv file. "
-                   "Needed for int8.")
+              help="What the model will see: a folder of pictures (subfolders too), an .npz, .npy or .csv file; "
+                   "with --window also raw logs (.csv, .wav, .npz) and folders of them. "
+                   "Needed for int8; synthetic makes samples up, for trying things only.")
 @click.option("--samples", type=click.IntRange(min=1), default=DEFAULT_SAMPLES, show_default=True,
               help="Calibration samples used at most, evenly spread over the data.")
+@click.option("--calibrator", type=click.Choice(CALIBRATOR_NAMES), default=None,
+              help="How the ranges of int8 tensors are chosen; auto tries the others on samples that it holds back.  "
+                   "[default: auto]")
+@click.option("--evaluate", type=click.Path(path_type=Path), metavar="DATA",
+              help="Measure the accuracy on this, against the float model: a folder of pictures by class, an .npz "
+                   "with x and y, a .csv, COCO .json, or data without labels.")
+@click.option("--max-drop", metavar="LOSS", default=None,
+              help="What may be lost on it: 0.5% (points of the task's metric) or 30dB (an SQNR of 30 dB at least). "
+                   "Where more is, other ways to quantize are tried; if none does, nothing is written.")
+@click.option("--target-column", metavar="NAME", default=None,
+              help="Column or array of that data that holds the labels.")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="int8", show_default=True,
               help="What is quantized: weights and activations (int8; int16x8 has activations of 16 bits), weights "
                    "(dynamic), or nothing.")
@@ -74,8 +94,13 @@ KILO = 1000
                    "alone for all in it. Imported as code. May be given several times.")
 @click.option("--labels", type=click.Path(path_type=Path), metavar="FILE",
               help="Class names, one a line, to carry in the file.")
-@click.option("--task", type=click.Choice(TASKS), default=None,
+@click.option("--task", type=click.Choice(tuple(TASKS)), default=None,
               help="What the runtime makes of the outputs.  [default: what the last layer suggests]")
+@click.option("--head", type=click.Choice(head_names()), metavar="NAME", default=None,
+              help=f"The form in which the outputs say it: {', '.join(head_names())}.  [default: what they suggest]")
+@click.option("--head-option", "head_options", multiple=True, metavar="KEY=VALUE",
+              help="What the head has to know besides, such as anchors=FILE.npy. May be given several times.")
+@window_options
 @click.option("--normalize", metavar="RANGE", default=None,
               help=f"What pixels become before they reach the model. {FORMS}  [default: 0..255]")
 @click.option("--channels", type=click.Choice(ORDERS), default=None,
@@ -93,25 +118,13 @@ def convert_command(model: Path, output: Path | None, as_json: bool, **options: 
     """
     line = LiveLine(sys.stderr)
     try:
-        conversion = convert(model, output, progress=_Display(line).show, debug=is_debug(), **options)
+        conversion = convert(model, output, progress=Display(line).show, debug=is_debug(), **options)
     finally:
         line.clear()
     for warning in conversion.warnings:
         click.secho("Warning: ", fg="yellow", nl=False, err=True)
         click.echo(warning, err=True)
     click.echo(json.dumps(conversion.to_dict(), indent=2) if as_json else describe(conversion))
-
-
-class _Display:
-    """One line on the terminal that says what is being done; nothing where there is no terminal."""
-
-    def __init__(self, line: LiveLine) -> None:
-        self._line, self._stage = line, ""
-
-    def show(self, progress: Progress) -> None:
-        count = f" {progress.done}/{progress.total}" if progress.total else ""
-        self._line.show(f"{progress.stage}{count} …", at_once=progress.stage != self._stage)
-        self._stage = progress.stage
 
 
 def describe(conversion: Conversion) -> str:
@@ -128,19 +141,40 @@ def describe(conversion: Conversion) -> str:
     lines += [f"  on the host  {sentence}" for sentence in conversion.moved]
     if conversion.calibration:
         about = conversion.calibration
-        lines.append(f"  calibration  {about['samples']} samples of {about['source']}")
+        lines.append(f"  calibration  {about['samples']} samples of {about['source']}{_ranges(about)}")
     if conversion.agreement:
         lines.append(f"  accuracy     {_agreement(conversion)}")
+    if conversion.evaluation:
+        lines.append(f"  evaluation   {_evaluation(conversion.evaluation)}")
+    if conversion.recovery and len(conversion.recovery.steps) > 1:
+        lines += [f"  recovery     {line}" for line in conversion.recovery.lines()]
     if conversion.placement:
         lines += [f"  placement    {line}" for line in placement_lines(conversion.placement)]
     lines += [f"  rewritten    {sentence} ({name})" for name, sentence in conversion.rewrites.items()]
     return "\n".join([*lines, f"Next: {own_command()} {_next(conversion)}"])
 
 
+def _ranges(about: Mapping[str, Any]) -> str:
+    """How the ranges were chosen, and how many samples were enough."""
+    if "calibrator" not in about:
+        return ""
+    text = f", ranges by {about['calibrator']}{', biases corrected' if about['bias_corrected'] else ''}"
+    if about["error_by_count"]:
+        count, enough = about["error_by_count"][-1][0], about["enough_samples"]
+        text += f"; {enough} samples were enough" if enough else f"; more may help: it still changed up to {count}"
+    return text
+
+
 def _next(conversion: Conversion) -> str:
     if len(conversion.inputs) > 1:
         return f"inspect {conversion.path}"
-    return f"run {conversion.path} {'PICTURE' if is_picture_shape(conversion.inputs[0].shape) else 'rows.csv'}"
+    return f"run {conversion.path} {_what_to_run(conversion)}"
+
+
+def _what_to_run(conversion: Conversion) -> str:
+    if conversion.calibration.get("kind") == "logs":
+        return "log.csv"
+    return "PICTURE" if is_picture_shape(conversion.inputs[0].shape) else "rows.csv"
 
 
 def _agreement(conversion: Conversion) -> str:
@@ -157,6 +191,19 @@ def _agreement(conversion: Conversion) -> str:
     if agreement.same_numbers is not None:
         parts.append(f"{agreement.same_numbers:.1%} of the whole numbers equal")
     return f"{', '.join(parts)} against the float model on {agreement.samples} calibration samples"
+
+
+def _evaluation(found: Evaluation) -> str:
+    """The main metric, of the float model and of the finished one."""
+    main, data = found.main, f"on {found.samples} samples of {found.data}"
+    title, share = METRICS[main.name].title, main.unit == "share"
+
+    def said(figure: Figure) -> str:
+        return f"{figure.value:.1%}" if share else f"{figure.value:.4g}{f' {main.unit}' if main.unit else ''}"
+
+    if main.against is None:
+        return f"{title} {said(main.model)} {data}"
+    return f"{title} {said(main.against)} in float, {said(main.model)} as converted, {data}"
 
 
 def _size(count: int) -> str:

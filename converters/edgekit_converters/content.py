@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
 from edgekit.errors import ConversionError
 from edgekit.tflite import ModelFile
 from edgekit.tflite.model_file import FLOAT_TYPES
 from edgekit_converters.options import Options
-from edgekit_converters.tracing.places import Place
+from edgekit_converters.tracing.places import Place, first_place
 from edgekit_devices.runtimes import RUNTIMES, highest_versions
 
 SHOWN = 3
 _BRIDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
-def check_content(model: ModelFile, options: Options, places: Mapping[str, Place]) -> list[str]:
+def check_content(
+    model: ModelFile, options: Options, places: Mapping[str, Place], kept_float: Sequence[str] = ()
+) -> list[str]:
     """Hold the finished network to what was asked for; a warning for each thing that the user allowed.
 
     Args:
         model: The network.
         options: What was asked for.
         places: Layers by the names of their operations.
+        kept_float: Operations that were left in float on purpose.
 
     Raises:
         ConversionError: part of a model that was to be quantized stays float, or the runtime cannot load it.
@@ -39,6 +42,8 @@ def check_content(model: ModelFile, options: Options, places: Mapping[str, Place
         return ["no weights were quantized: TensorFlow leaves those of fewer than 1024 numbers as they are"]
     if not options.calibrated:
         return []
+    if kept_float:
+        return [f"left in float so that no more accuracy is lost: {', '.join(kept_float)}"]
     ends = {tensor.index for tensor in (*model.inputs, *model.outputs)} if options.io == "float32" else set()
     said = _float_part(model, ends, places)
     return [] if said is None else _refused_unless(options.allow_float, said)
@@ -86,7 +91,6 @@ def _check_versions(model: ModelFile, runtime: str, places: Mapping[str, Place])
 
 
 def layer_of(tensor: str, places: Mapping[str, Place]) -> str:
-    """The layer that computes a tensor, by its name: TensorFlow joins scopes by slashes, and fused ones by ';'."""
-    parts = tensor.split(";")
-    known = next((places[part] for part in parts if part in places), None)
-    return str(known) if known else f"'{parts[0].rpartition('/')[0] or parts[0]}'"
+    """The layer that computes a tensor, by its name; where that is not known, the scope of the operation."""
+    known, first = first_place(tensor, places), tensor.partition(";")[0]
+    return str(known) if known else f"'{first.rpartition('/')[0] or first}'"

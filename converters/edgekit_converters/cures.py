@@ -24,6 +24,7 @@ CURES: Mapping[str, str] = MappingProxyType(
         "pooling": "adaptive pooling became a slice and a reduction for each window",
         "operations": "negation, squares and comparisons were written in operations that have an int8 form",
         "elu": "ELU, SELU and CELU compute in int8, by the runtime's table for ELU",
+        "averages": "average pooling of whole pictures became a mean, which has a scale of its own for its results",
         "argmax": "argmax was written without Keras's care for negative zeros, which TFLite lacks operations for",
         "dense": "Dense layers became 1x1 convolutions, which keep a scale a channel on old runtimes",
         "groups": "grouped convolutions became one for each group, side by side",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from edgekit.choices import one_of
 from edgekit.errors import UsageError
@@ -13,19 +13,21 @@ from edgekit.labels import read_labels
 from edgekit.metadata import Normalization
 from edgekit.metadata.types import ColourOrder, ResizeRule
 from edgekit.normalization import parse_normalization
+from edgekit.tasks import TASKS, head_names
+from edgekit.tasks.detection.ssd import portable
+from edgekit.windows import WindowOptions
+from edgekit_converters.accuracy.names import AUTO, CALIBRATOR_NAMES
 from edgekit_converters.cures import CURES, REPLACEABLE, REPLACEMENTS, chosen
 from edgekit_converters.loading.custom_objects import check_custom_objects
 from edgekit_converters.tracing.shapes import Given, GivenShape, parse_shapes
 from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS, Io, Precision
 
-Task = Literal["classification", "values"]
-
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 IO_TYPES: tuple[str, ...] = get_args(Io)
-TASKS: tuple[str, ...] = get_args(Task)
 ORDERS: tuple[str, ...] = get_args(ColourOrder)
 RESIZE_RULES: tuple[str, ...] = get_args(ResizeRule)
+DEFAULT_SAMPLES = 200
 QUANTIZED = {"int8": ("int8", "uint8", "float32"), "int16x8": ("int16", "float32")}
 """Precisions that quantize activations, and what their inputs and outputs may be; the first is the default."""
 
@@ -52,6 +54,10 @@ class Options:
     move_to_host: bool
     input_shapes: tuple[GivenShape, ...] = ()
     custom_objects: tuple[str, ...] = ()
+    calibrator: str = "auto"
+    head: str | None = None
+    head_options: Mapping[str, object] = field(default_factory=dict)
+    windows: WindowOptions | None = None
 
     @property
     def calibrated(self) -> bool:
@@ -141,6 +147,26 @@ def _split(text: str) -> tuple[str, str]:
     return old.strip(), new.strip()
 
 
+def choose_head_options(given: Sequence[str] | Mapping[str, object]) -> dict[str, object]:
+    """What the head has to know besides, by name.
+
+    Args:
+        given: A mapping, or texts such as `strides=8,16,32`.
+
+    Raises:
+        UsageError: a text of another form.
+        MissingFileError: there is no such file of anchors.
+        DataError: it holds none.
+    """
+    if isinstance(given, Mapping):
+        return portable(given)
+    pairs = [text.partition("=") for text in given]
+    wrong = next((name for name, equals, value in pairs if not name or not equals or not value), None)
+    if wrong is not None:
+        raise UsageError(f"the head option '{wrong}' has no value", hint="Say it as KEY=VALUE, such as reduced=no.")
+    return portable({name: value for name, _, value in pairs})
+
+
 def check_full_mapping(wanted: bool, target: str) -> bool:
     """Whether all has to run on the accelerator.
 
@@ -152,26 +178,43 @@ def check_full_mapping(wanted: bool, target: str) -> bool:
     return wanted
 
 
+def choose_calibrator(calibrator: str | None, precision: str) -> str:
+    """How ranges are chosen: as asked, else by trying.
+
+    Raises:
+        UsageError: there is no such calibrator, or the precision is not calibrated by one.
+    """
+    if calibrator is None:
+        return AUTO
+    if precision != "int8":
+        raise UsageError(f"calibrator goes with precision int8, not {precision}", hint="Leave calibrator out.")
+    return one_of("calibrator", calibrator, CALIBRATOR_NAMES)
+
+
 def check_options(
     *,
-    precision: str,
-    io: str | None,
-    target: str,
-    samples: int,
-    task: str | None,
-    labels: str | PathLike[str] | Sequence[str] | None,
-    normalize: str | None,
-    channels: str | None,
-    resize: str | None,
-    description: str,
-    runtime: str | None,
-    keep: Sequence[str],
-    allow_float: bool,
-    replace: Sequence[str] | Mapping[str, str],
-    require_full_mapping: bool,
-    move_to_host: bool,
-    input_shape: Given | None,
-    custom_objects: str | Sequence[str],
+    precision: str = "int8",
+    io: str | None = None,
+    target: str = "cpu",
+    samples: int = DEFAULT_SAMPLES,
+    task: str | None = None,
+    labels: str | PathLike[str] | Sequence[str] | None = None,
+    normalize: str | None = None,
+    channels: str | None = None,
+    resize: str | None = None,
+    description: str = "",
+    runtime: str | None = None,
+    keep: Sequence[str] = (),
+    allow_float: bool = False,
+    replace: Sequence[str] | Mapping[str, str] = (),
+    require_full_mapping: bool = False,
+    move_to_host: bool = False,
+    input_shape: Given | None = None,
+    custom_objects: str | Sequence[str] = (),
+    calibrator: str | None = None,
+    head: str | None = None,
+    head_options: Sequence[str] | Mapping[str, object] = (),
+    windows: WindowOptions | None = None,
 ) -> Options:
     """The options of `edgekit.convert`, where they exist and go together; the labels file is read.
 
@@ -192,7 +235,7 @@ def check_options(
         io=io,
         target=target,
         samples=samples,
-        task=None if task is None else one_of("task", task, TASKS),
+        task=None if task is None else one_of("task", task, tuple(TASKS)),
         labels=tuple(labels or ()),
         normalization=None if normalize is None else parse_normalization(normalize),
         channels=None if channels is None else cast(ColourOrder, one_of("channels", channels, ORDERS)),
@@ -206,4 +249,8 @@ def check_options(
         move_to_host=move_to_host,
         input_shapes=parse_shapes(input_shape),
         custom_objects=check_custom_objects(custom_objects),
+        calibrator=choose_calibrator(calibrator, precision),
+        head=None if head is None else one_of("head", head, head_names()),
+        head_options=choose_head_options(head_options),
+        windows=windows if windows and windows.given else None,
     )

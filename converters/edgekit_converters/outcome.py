@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.placement import Placement
+from edgekit_converters.accuracy.recovery import Recovery
+from edgekit_converters.evaluating.results import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Conversion:
         labels: How many class names it carries.
         calibration: What the ranges were measured on; empty where nothing was.
         agreement: With the float model; None where there was no calibration data to compare on.
+        evaluation: On the user's data, against the float model; None where none was asked for.
+        recovery: What was tried so that no more accuracy is lost than may be; None where nothing was said of that.
         rewrites: What was put into another form that computes the same: a sentence each, by the name for `keep`.
         placement: Where the operations will run; None where the target has no accelerator.
         moved: What the device computes on the outputs, in place of the network: a sentence for each such output.
@@ -76,6 +80,8 @@ class Conversion:
     labels: int
     calibration: dict[str, Any]
     agreement: Agreement | None
+    evaluation: Evaluation | None
+    recovery: Recovery | None
     rewrites: dict[str, str]
     placement: Placement | None
     moved: tuple[str, ...]
@@ -85,7 +91,9 @@ class Conversion:
 
     def to_dict(self) -> dict[str, Any]:
         """The same, ready for JSON. An infinite `sqnr_db` (nothing differs) becomes null."""
-        facts = asdict(dataclasses.replace(self, placement=None))
+        facts = asdict(dataclasses.replace(self, placement=None, evaluation=None, recovery=None))
+        facts["evaluation"] = self.evaluation.to_dict() if self.evaluation else None
+        facts["recovery"] = self.recovery.to_dict() if self.recovery else None
         facts["placement"] = self.placement.to_dict() if self.placement else None
         facts["path"] = str(self.path)
         facts["moved"], facts["warnings"] = list(self.moved), list(self.warnings)

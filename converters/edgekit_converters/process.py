@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import signal
@@ -13,21 +14,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, Any
 
 from edgekit import errors
 from edgekit.errors import ConversionError, EdgeKitError
 from edgekit_converters import events
+from edgekit_converters.accuracy.gate import Gate
 from edgekit_converters.events import OnProgress
 from edgekit_converters.loading.keras_files import KerasFile
 from edgekit_converters.options import Options
-from edgekit_converters.outcome import Conversion
 from edgekit_devices.children import signals_deferred
 
 STDERR = 2
 JOB, RESULT, FAILURE, MODEL, LOG = "job.pickle", "result.pickle", "failure.pickle", "model.tflite", "log.txt"
 LAYERS, SUSPECT = "layers", "suspect.txt"
 SEARCH_SECONDS = 120
+CONVERT, SEARCH = "edgekit_converters.stages:carry_out", "edgekit_converters.failing.searching:search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Job:
         folder: A folder of the job's own, for the files that pass between the processes.
         rewrites: Names of the cures that were used before the child came in.
         notes: What the user should know of that, a sentence each.
-        search: Look for the layer that cannot be converted, in place of converting.
+        work: What to do, as `module:function`: the child calls it with the job and a callback for the progress.
+        gate: What the finished model is held against.
     """
 
     source: KerasFile | Path
@@ -56,7 +59,17 @@ class Job:
     folder: Path
     rewrites: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    search: bool = False
+    work: str = CONVERT
+    gate: Gate | None = None
+
+    def carry_out(self, report: OnProgress) -> Any:
+        """Do the work in this process: what comes of it.
+
+        Raises:
+            EdgeKitError: whatever is found wrong.
+        """
+        module, _, name = self.work.partition(":")
+        return getattr(importlib.import_module(module), name)(self, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +93,9 @@ class Failure:
 
 def run(
     job: Job, report: OnProgress, *, debug: bool, save_layers: Callable[[Path], None] | None = None
-) -> Conversion:
-    """Do the job in a child and return what it made; the model lies at `job.folder / MODEL`.
+) -> Any:
+    """Do the job in a child and return what came of it: of a conversion, whose model lies at `job.folder / MODEL`, a
+    `Conversion`.
 
     Args:
         job: What to do.
@@ -101,8 +115,7 @@ def run(
         # The kernel ends a process for want of memory: no layer's fault.
         found = None if -code == signal.SIGKILL else _search(job, report, debug, save_layers)
         raise _died(job, code, found)
-    conversion: Conversion = pickle.loads((job.folder / RESULT).read_bytes())
-    return conversion
+    return pickle.loads((job.folder / RESULT).read_bytes())
 
 
 def _try(job: Job, report: OnProgress, debug: bool, seconds: float | None = None) -> tuple[int, Failure | None]:
@@ -130,7 +143,7 @@ def _search(
         folder = Path(name)
         if save_layers is not None:
             (job.folder / LAYERS).rename(folder / LAYERS)
-        code, failure = _try(replace(job, folder=folder, search=True), report, debug, SEARCH_SECONDS)
+        code, failure = _try(replace(job, folder=folder, work=SEARCH), report, debug, SEARCH_SECONDS)
         if failure is not None and failure.explained:
             return failure
         suspect = folder / SUSPECT

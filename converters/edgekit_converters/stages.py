@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from edgekit import host, metadata
@@ -19,18 +18,18 @@ from edgekit.tflite import ModelFile, parse_model, read_model
 from edgekit_converters import checking, content, describing, placing
 from edgekit_converters.cures import CURES
 from edgekit_converters.events import OnProgress, Progress
+from edgekit_converters.learning import learned
 from edgekit_converters.loading.keras_files import KerasFile
 from edgekit_converters.loading.opening import load
-from edgekit_converters.lowering import host_moving, surgery
-from edgekit_converters.lowering.floating import to_flatbuffer
+from edgekit_converters.lowering import host_moving
 from edgekit_converters.lowering.host_moving import HostSteps
-from edgekit_converters.lowering.quantizing import measure, quantize, to_int16x8
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
+from edgekit_converters.preparing import Lowered, calibrate, fixed_tensors, in_float, quantized
 from edgekit_converters.process import MODEL, Job
-from edgekit_converters.samples.calibration import Calibration, Feed, load_calibration, spread
+from edgekit_converters.refereeing import Held, Opened, hold
+from edgekit_converters.samples.calibration import Calibration
 from edgekit_converters.tracing.freezing import Frozen
 
-FLOAT_MODEL = "float.tflite"
 _KILOBYTE = 1024
 
 
@@ -42,7 +41,7 @@ class _Finished:
     described: metadata.Metadata
     calibration: Calibration | None
     agreement: Agreement | None
-    cures: frozenset[str]
+    held: Held
     placement: Placement | None
     warnings: tuple[str, ...]
 
@@ -55,70 +54,60 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     """
     report(Progress(f"loading {job.name}"))
     frozen = load(job)
-    calibration = _calibrate(job, frozen, report)
+    calibration = calibrate(job, frozen, report)
     report(Progress("converting"))
-    flatbuffer, cures, moved = _to_flatbuffer(job, frozen, calibration, report)
-    warnings = content.check_content(parse_model(flatbuffer), job.options, frozen.places)
-    placement = placing.place(flatbuffer, job.options, frozen.places)
+    source = lowered = in_float(job, frozen, calibration)
+    if calibration is not None and job.options.calibrated:
+        lowered = quantized(job, source, calibration, fixed_tensors(frozen, calibration), report)
+    warnings = content.check_content(parse_model(lowered.flatbuffer), job.options, lowered.places)
+    held = Held(lowered)
+    if job.gate is not None:
+        opened = Opened(job, frozen, calibration, source)
+        held = hold(opened, lowered, lambda model, path: _write(job, frozen, calibration, model, path), report)
+        lowered, job = held.lowered, _of_precision(job, held.lowered)
+        warnings = content.check_content(
+            parse_model(lowered.flatbuffer), job.options, lowered.places, lowered.kept_float
+        )
+    placement = placing.place(lowered.flatbuffer, job.options, lowered.places)
     path = job.folder / MODEL
-    path.write_bytes(flatbuffer)
-    described = describing.describe(read_model(path), job, frozen, calibration, _versions(), moved)
-    path.write_bytes(metadata.write(flatbuffer, described))
+    described = _write(job, frozen, calibration, lowered, path)
     model = read_model(path)
     agreement = None
     if calibration is not None:
-        classifies = described.task == "classification"
-        agreement = checking.compare(model, moved, frozen, calibration, classifies, report)
-    if job.options.move_to_host and not moved:
+        classifies = described.task in ("classification", "timeseries", "keyword")
+        agreement = checking.compare(model, lowered.moved, frozen, calibration, classifies, report)
+    if job.options.move_to_host and not lowered.moved:
         warnings.append(host_moving.NOTHING_MOVED)
     told = (*frozen.notes, *warnings, *placing.warnings_of(placement))
-    return _summary(job, _Finished(model, described, calibration, agreement, cures, placement, told))
+    return _summary(job, _Finished(model, described, calibration, agreement, held, placement, told))
 
 
-def _calibrate(job: Job, frozen: Frozen, report: OnProgress) -> Calibration | None:
-    if job.calibration is None:
-        return None
-    found = load_calibration(
-        job.calibration, job.calibration_name, frozen.data_inputs, job.options, report,
-        in_a_row=bool(frozen.states) or frozen.keeps_state,
-    )
-    if frozen.hold:
-        for sample in spread(found.samples, checking.HELD_SAMPLES):
-            frozen.hold(sample)
-    return replace(found, samples=_with_states(frozen, found.samples)) if frozen.states else found
+def _of_precision(job: Job, lowered: Lowered) -> Job:
+    return replace(job, options=replace(job.options, precision=lowered.precision or job.options.precision))
 
 
-def _with_states(frozen: Frozen, samples: Sequence[Feed]) -> list[Feed]:
-    """The samples as one stream: each with the states that the float model has come to by then."""
-    states: Feed = {link.input.name: np.zeros(link.input.shape, link.input.dtype) for link in frozen.states}
-    carried = []
-    for sample in samples:
-        carried.append({**sample, **states})
-        outputs = frozen(carried[-1])
-        states = {link.input.name: outputs[link.output] for link in frozen.states}
-    return carried
+def _write(
+    job: Job, frozen: Frozen, calibration: Calibration | None, lowered: Lowered, path: Path
+) -> metadata.Metadata:
+    """Write a model with its metadata, which is given back."""
+    if calibration is not None and lowered.calibrated is not None:
+        calibration = replace(calibration, summary={**calibration.summary, **lowered.calibrated.way()})
+    path.write_bytes(lowered.flatbuffer)
+    model = read_model(path)
+    job = _with_learned(job, model, frozen, calibration, lowered.moved)
+    described = describing.describe(model, job, frozen, calibration, _versions(), lowered.moved)
+    path.write_bytes(metadata.write(lowered.flatbuffer, described))
+    return described
 
 
-def _to_flatbuffer(
-    job: Job, frozen: Frozen, calibration: Calibration | None, report: OnProgress
-) -> tuple[bytes, frozenset[str], HostSteps]:
-    """The model in the precision asked for, the names of all cures that were used, and what was cut off its end."""
-    flatbuffer = to_flatbuffer(frozen, job.options)
-    moved: HostSteps = {}
-    if job.options.move_to_host:
-        flatbuffer, moved = host_moving.move_to_host(flatbuffer, {link.output for link in frozen.states})
-    if calibration is None or not job.options.calibrated:
-        return flatbuffer, frozenset(frozen.rewrites), moved
-    wanted = job.options.cures
-    rewritten, of_operations = surgery.with_int8_forms(flatbuffer, wanted)
-    if of_operations:
-        (job.folder / FLOAT_MODEL).write_bytes(rewritten)
-        checking.hold_against(read_model(job.folder / FLOAT_MODEL), moved, frozen, calibration, of_operations)
-    if job.options.precision == "int16x8":
-        finished, of_integers = to_int16x8(rewritten, job.options, calibration.samples, report), frozenset[str]()
-    else:
-        finished, of_integers = quantize(measure(rewritten, calibration.samples, report), job.options)
-    return finished, of_operations | of_integers | set(frozen.rewrites), moved
+def _with_learned(
+    job: Job, model: ModelFile, frozen: Frozen, calibration: Calibration | None, moved: HostSteps
+) -> Job:
+    """The job with what its task has to know and only data can tell."""
+    states = {model.input_names.index(link.input.name) for link in frozen.states}
+    windows = describing.windows_of(model, job.options, calibration, states)
+    options = learned(job.options, model, moved, calibration, next(iter(windows.values()), None))
+    return replace(job, options=options)
 
 
 def _versions() -> dict[str, str]:
@@ -139,15 +128,24 @@ def _summary(job: Job, finished: _Finished) -> Conversion:
         outputs=_tensors(model.output_names, model.outputs),
         operations=dict(Counter(operator.type for operator in model.main.operators)),
         labels=sum(len(output.labels) for output in described.outputs),
-        calibration=finished.calibration.summary if finished.calibration else {},
+        calibration=_calibration_summary(finished),
         agreement=finished.agreement,
-        rewrites={name: CURES[name] for name in CURES if name in finished.cures},
+        evaluation=finished.held.evaluation,
+        recovery=finished.held.recovery,
+        rewrites={name: CURES[name] for name in CURES if name in finished.held.lowered.cures},
         placement=finished.placement,
         moved=tuple(host.describe_output(output) for output in described.outputs if output.host),
         warnings=(*finished.warnings, *_warnings(finished)),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KILOBYTE,
         seconds=0.0,  # known to the parent alone
     )
+
+
+def _calibration_summary(finished: _Finished) -> dict[str, Any]:
+    if finished.calibration is None:
+        return {}
+    calibrated = finished.held.lowered.calibrated
+    return {**finished.calibration.summary, **(calibrated.summary() if calibrated else {})}
 
 
 def _tensors(names: Any, tensors: Any) -> tuple[TensorSummary, ...]:

@@ -28,19 +28,12 @@ def main() -> int:
         report = events.writer(stream)
         report(events.Progress("starting TensorFlow"))
         try:
-            if job.search:
-                from edgekit_converters.failing.searching import search
-
-                search(job, report)
-                return 0
-            from edgekit_converters.stages import carry_out
-
-            conversion = carry_out(job, report)
+            result = job.carry_out(report)
         except Exception as error:
             traceback.print_exc()
             (folder / FAILURE).write_bytes(pickle.dumps(_describe(error, job.name)))
             return 1
-    (folder / RESULT).write_bytes(pickle.dumps(conversion))
+    (folder / RESULT).write_bytes(pickle.dumps(result))
     return 0
 
 

@@ -21,6 +21,7 @@ from edgekit.tflite import parse_model
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.failing.explaining import explain
 from edgekit_converters.lowering import surgery
+from edgekit_converters.lowering.flatbuffer_editing import share_buffers
 from edgekit_converters.options import Options
 from edgekit_converters.samples.calibration import Feed
 
@@ -118,22 +119,8 @@ def _feed(samples: Sequence[Feed], report: OnProgress) -> Iterator[Mapping[str, 
 
 
 def _sharing_buffers(flatbuffer: bytes) -> bytes:
-    """Equal constants held once, and one empty buffer for all that is computed.
-
-    An unrolled layer has its weights as often as it has steps, and an empty buffer takes some 50 bytes.
-    """
     model = convert_bytearray_to_object(flatbuffer)
-    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
-    kept: dict[bytes, int] = {b"": 0}
-    buffers = [model.buffers[0]]
-    for holder in (*tensors, *(model.metadata or [])):
-        data = model.buffers[holder.buffer].data
-        values = b"" if data is None else bytes(data)
-        if values not in kept:
-            kept[values] = len(buffers)
-            buffers.append(model.buffers[holder.buffer])
-        holder.buffer = kept[values]
-    model.buffers = buffers
+    share_buffers(model)
     return bytes(convert_object_to_bytearray(model))
 
 

@@ -22,7 +22,7 @@ def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozens
     """Rewrite the operations of a float model that TensorFlow's quantizer would leave in float, or the target lacks.
 
     NEG becomes a product with -1, SQUARE a product, and NOT_EQUAL and EQUAL of float tensors look at the distance.
-    CAST of a mask to float becomes a choice between 1 and 0.
+    CAST of a mask to float becomes a choice between 1 and 0. AVERAGE_POOL_2D of a whole picture becomes MEAN.
     LEAKY_RELU becomes PRELU with the same slope for each channel, HARD_SWISH x·relu6(x + 3) / 6; more for the Edge
     TPU is in `edgetpu_surgery`.
 
@@ -40,13 +40,16 @@ def with_int8_forms(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozens
         operators: list[Any] = []
         for operator in graph.operators or []:
             cure, form = _FORMS.get(editor.code(operator), ("", None))
-            ends = (operator.inputs[0], operator.outputs[0])
-            fits = form is not None and cure in wanted and any(editor.is_float(index) for index in ends)
+            fits = form is not None and cure in wanted and _is_in_float(editor, operator)
             made = form(editor, operator) if form is not None and fits else None
             operators += [operator] if made is None else made
             used.update([cure] if made is not None else [])
         graph.operators = edgetpu_surgery.lstms_first(editor, operators) if "reversing" in used else operators
     return (packed(model), frozenset(used)) if used else (flatbuffer, frozenset())
+
+
+def _is_in_float(editor: Editor, operator: Any) -> bool:
+    return any(editor.is_float(index) for index in (operator.inputs[0], operator.outputs[0]))
 
 
 def with_integer_elu(flatbuffer: bytes, wanted: Set[str]) -> tuple[bytes, frozenset[str]]:
@@ -106,6 +109,20 @@ def _mask_as_numbers(editor: Editor, operator: Any) -> list[Any] | None:
     return [editor.operator("SELECT_V2", [operator.inputs[0], *numbers], operator.outputs[0])]
 
 
+def _average_of_all(editor: Editor, operator: Any) -> list[Any] | None:
+    """A mean in the place of pooling, whose input and output share a scale: of large values that is a coarse one for
+    their averages (23.2 for 18.7 dB on ResNet8)."""
+    options, shape = operator.builtinOptions, editor.shape(operator.inputs[0])
+    sizes = [options.filterHeight, options.filterWidth]
+    activated = options.fusedActivationFunction != schema.ActivationFunctionType.NONE
+    if sizes != shape[1:3] or editor.shape(operator.outputs[0])[1:3] != [1, 1] or sizes == [1, 1] or activated:
+        return None
+    axes = editor.array(np.array([1, 2], np.int32), "axes")
+    mean = editor.operator("MEAN", [operator.inputs[0], axes], operator.outputs[0])
+    mean.builtinOptions.keepDims = True
+    return [mean]
+
+
 def _elu_with_a_scale(editor: Editor, operator: Any) -> list[Any] | None:
     """A product behind an ELU whose result is only moved about: what moves it has no scale of its own."""
     users = [editor.code(user) for user in editor.users(operator.outputs[0])]
@@ -127,6 +144,7 @@ _MOVING = frozenset({
 _FORMS: dict[int, tuple[str, Callable[[Editor, Any], Iterable[Any] | None]]] = {
     CODES.CAST: ("operations", _mask_as_numbers),
     CODES.ELU: ("elu", _elu_with_a_scale),
+    CODES.AVERAGE_POOL_2D: ("averages", _average_of_all),
     **edgetpu_surgery.FORMS,
     CODES.NEG: ("operations", _negated),
     CODES.SQUARE: ("operations", _squared),

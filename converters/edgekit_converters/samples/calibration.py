@@ -16,9 +16,10 @@ from edgekit.inputs import is_picture_shape
 from edgekit.metadata import Normalization
 from edgekit.normalization import NAMED
 from edgekit.preprocess import ImagePreprocessor, ImageSpec
-from edgekit.tables import ARRAY_SUFFIXES, TEXT_SUFFIXES, read_arrays, read_rows
+from edgekit.tables import TEXT_SUFFIXES, read_arrays, read_rows
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.options import Options
+from edgekit_converters.samples.sensor_logs import holds_samples, is_log, windows_of_logs
 from edgekit_converters.tracing.specs import InputSpec, tidy
 
 LARGEST = 1e30
@@ -59,9 +60,11 @@ def check_calibration(path: Path) -> None:
     """
     if not path.exists():
         raise MissingFileError(f"no such calibration data: {path}", hint=_ACCEPTED)
+    if is_log(path):
+        return
     if path.is_dir():
         list_images(path)
-    elif path.suffix.lower() not in (*TEXT_SUFFIXES, *ARRAY_SUFFIXES):
+    else:
         raise DataError(f"calibration data {path} is of no kind that EdgeKit reads", hint=_ACCEPTED)
 
 
@@ -82,7 +85,9 @@ def load_calibration(
     Raises:
         DataError: the data does not fit the inputs, holds NaN or infinity, or never changes.
     """
-    if path.is_dir():
+    if options.windows and len(inputs) == 1 and not holds_samples(path, inputs[0]):
+        calibration = _from_logs(path, name, inputs[0], options, report)
+    elif path.is_dir():
         calibration = _from_pictures(path, name, inputs, options, report)
     else:
         calibration = _from_arrays(_arrays(path, inputs), name, inputs, options, in_a_row)
@@ -94,15 +99,26 @@ def load_calibration(
     return calibration
 
 
+def _from_logs(path: Path, name: str, spec: InputSpec, options: Options, report: OnProgress) -> Calibration:
+    arrays, about, notes = windows_of_logs(path, name, spec, options, report)
+    samples = [{spec.name: array} for array in arrays]
+    return Calibration(samples, {}, {**summary_of("logs", name, samples), **about}, notes)
+
+
 def picture_preprocessor(spec: InputSpec, options: Options) -> ImagePreprocessor:
     """What turns a picture into the float values of an input, just as the device will."""
     _, height, width, depth = spec.shape
     return ImagePreprocessor(
         ImageSpec(
             height, width, "gray" if depth == 1 else options.channels or "rgb", spec.dtype,
-            normalization=_pixel_normalization(options), resize=options.resize or "stretch",
+            normalization=pixel_normalization(options), resize=options.resize or "stretch",
         )
     )
+
+
+def prepared_picture(picture: NDArray[np.uint8], spec: InputSpec, options: Options) -> NDArray[Any]:
+    """The float values of an input, batch of 1 in front, of a picture in RGB."""
+    return picture_preprocessor(spec, options)(picture, "rgb").copy()
 
 
 def _from_pictures(
@@ -121,8 +137,8 @@ def _from_pictures(
             skipped.append(f"skipped {error.message}")
     if not samples:
         raise DataError(f"none of the {len(chosen)} pictures in {folder} can be read", hint=skipped[0])
-    summary = _summary("pictures", name, samples)
-    return Calibration(samples, {spec.name: _pixel_normalization(options)}, summary, tuple(skipped))
+    summary = summary_of("pictures", name, samples)
+    return Calibration(samples, {spec.name: pixel_normalization(options)}, summary, tuple(skipped))
 
 
 def _only_picture_input(inputs: Sequence[InputSpec], folder: Path) -> InputSpec:
@@ -154,7 +170,7 @@ def _arrays(path: Path, inputs: Sequence[InputSpec]) -> dict[str, NDArray[Any]]:
 def _from_arrays(
     arrays: Mapping[str, NDArray[Any]], name: str, inputs: Sequence[InputSpec], options: Options, in_a_row: bool
 ) -> Calibration:
-    chosen = _match(arrays, name, inputs)
+    chosen = match_arrays(arrays, name, inputs)
     counts = {spec.name: len(chosen[spec.name]) for spec in inputs}
     if len(set(counts.values())) > 1:
         raise DataError(f"{name} holds different numbers of samples: {counts}")
@@ -171,23 +187,24 @@ def _from_arrays(
         if not is_picture_shape(spec.shape):
             continue
         if _holds_pixels(given[spec.name], spec):
-            normalizations[spec.name] = _pixel_normalization(options)
+            normalizations[spec.name] = pixel_normalization(options)
             continue
         seen, note = _seen_normalization(columns[spec.name], options, name)
         warnings += [note] if note else []
         normalizations |= {spec.name: seen} if seen else {}
-    return Calibration(samples, normalizations, _summary("arrays", name, samples), tuple(warnings))
+    return Calibration(samples, normalizations, summary_of("arrays", name, samples), tuple(warnings))
 
 
 def _holds_pixels(array: NDArray[Any], spec: InputSpec) -> bool:
     return array.dtype == np.uint8 and is_picture_shape(spec.shape) and spec.dtype.startswith("float")
 
 
-def _pixel_normalization(options: Options) -> Normalization:
+def pixel_normalization(options: Options) -> Normalization:
+    """How pixels become what the network takes."""
     return options.normalization or PIXEL_NORMALIZATION
 
 
-def _match(
+def match_arrays(
     arrays: Mapping[str, NDArray[Any]], name: str, inputs: Sequence[InputSpec]
 ) -> dict[str, NDArray[Any]]:
     """The array for each input: by name, or for a single input the one that fits its shape."""
@@ -266,7 +283,8 @@ def _seen_normalization(values: NDArray[Any], options: Options, name: str) -> tu
     return None, f"the values of {name} lie in {low:.4g}..{high:.4g}: the file cannot say how to normalize pixels"
 
 
-def _summary(kind: str, name: str, samples: Sequence[Feed]) -> dict[str, Any]:
+def summary_of(kind: str, name: str, samples: Sequence[Feed]) -> dict[str, Any]:
+    """What a `Calibration` tells of its samples."""
     ranges = {
         key: [float(min(s[key].min() for s in samples)), float(max(s[key].max() for s in samples))]
         for key in samples[0]

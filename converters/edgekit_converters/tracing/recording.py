@@ -102,6 +102,22 @@ def maker_of(tensor: Any, known: Mapping[str, Place]) -> Place | None:
     return known.get(operation.name)
 
 
+def places_with_outputs(function: Any, names: Mapping[str, str], known: Mapping[str, Place]) -> dict[str, Place]:
+    """The layers by the names of their operations and of the output tensors, which TensorFlow calls otherwise.
+
+    Args:
+        function: The traced function.
+        names: What the converted file calls each output's tensor, by name of the output.
+        known: `operations_by_place`.
+    """
+    makers = {
+        names[output]: maker_of(tensor, known)
+        for output, tensor in zip(sorted(function.structured_outputs), function.outputs, strict=True)
+        if output in names
+    }
+    return {**known, **{name: place for name, place in makers.items() if place is not None}}
+
+
 def places_of(graph: Any, kind: str, known: Mapping[str, Place]) -> list[Place | str]:
     """Where operations of a kind come from.
 

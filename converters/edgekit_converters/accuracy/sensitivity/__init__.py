@@ -1,0 +1,1 @@
+"""Which operations and layers of a model lose most by being quantized."""

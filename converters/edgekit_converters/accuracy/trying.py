@@ -1,0 +1,77 @@
+"""How far a quantized model is from its float self, measured where differences show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.tflite import ModelFile, parse_model
+from edgekit.tflite.model_file import ACTIVATIONS
+from edgekit_converters.accuracy.running import Values, distance, energy, outputs_of, sqnr_db
+from edgekit_converters.lowering.flatbuffer_editing import packed, unpacked
+from edgekit_converters.samples.calibration import Feed
+
+BEST_DB = 60.0
+"""As good as exact, for one sample: more than 8 bits can tell apart."""
+_SEEN_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """How near a quantized model comes to its float self.
+
+    Attributes:
+        inner_db: Signal to quantization noise of what goes into a final softmax or sigmoid, which hides most
+            differences, else of the outputs: the mean of the samples' decibels, none beyond `BEST_DB`. One sample
+            that is far off does not hide the others.
+        outer_db: Of the outputs, all samples together, in decibels up to `BEST_DB`.
+    """
+
+    inner_db: float
+    outer_db: float
+
+
+class Bench:
+    """Compares quantized forms of a float model with it, on the same samples.
+
+    Args:
+        flatbuffer: The float model.
+        samples: What to compare on.
+    """
+
+    def __init__(self, flatbuffer: bytes, samples: Sequence[Feed]) -> None:
+        self._samples = samples
+        self._outputs = len(parse_model(flatbuffer).outputs)
+        self._expected = outputs_of(_with_logits(flatbuffer), samples)
+
+    def __call__(self, quantized: bytes) -> Nearness:
+        """Run a model on the samples and compare."""
+        pairs = list(zip(self._expected, outputs_of(_with_logits(quantized), self._samples), strict=True))
+        inner = [_decibels([(e[self._outputs :], f[self._outputs :])]) for e, f in pairs]
+        outer = _decibels([(e[: self._outputs], f[: self._outputs]) for e, f in pairs])
+        return Nearness(float(np.mean(inner)) if inner else BEST_DB, outer)
+
+
+def _decibels(pairs: Sequence[tuple[Sequence[Values], Sequence[Values]]]) -> float:
+    signal, noise = sum(energy(e) for e, _ in pairs), sum(distance(e, f) for e, f in pairs)
+    return float(np.clip(sqnr_db(signal, noise), -BEST_DB, BEST_DB))
+
+
+def _with_logits(flatbuffer: bytes) -> bytes:
+    """The model with further outputs: for each of its own what goes into the softmax or sigmoid that ends it, else
+    itself once more."""
+    file = parse_model(flatbuffer)
+    model = unpacked(flatbuffer)
+    ends = [_before_activation(file, output) for output in file.main.outputs]
+    model.subgraphs[0].outputs = np.array([*file.main.outputs, *ends], np.int32)
+    return packed(model)
+
+
+def _before_activation(file: ModelFile, output: int) -> int:
+    producers = {index: operator for operator in file.main.operators for index in operator.outputs}
+    operator = producers.get(output)
+    while operator is not None and operator.type in _SEEN_THROUGH:
+        operator = producers.get(operator.inputs[0])
+    return operator.inputs[0] if operator is not None and operator.type in ACTIVATIONS else output
