@@ -60,6 +60,13 @@ def by_hand(interpreter: Interpreter, clip: Path) -> int:
         count += 1
 
 
+def interpreter_of(model_file: Path, threads: int) -> Interpreter:
+    """As people open one."""
+    interpreter = Interpreter(model_path=str(model_file), num_threads=threads)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
 def rate(work: Callable[[], int]) -> float:
     """Frames a second of one pass."""
     started = time.perf_counter()
@@ -69,8 +76,7 @@ def rate(work: Callable[[], int]) -> float:
 def main(model_file: Path, clip: Path, rounds: int) -> None:
     """Print the median rate of each and their ratio."""
     model = edgekit.load(model_file, normalize="-1..1")
-    interpreter = Interpreter(model_path=str(model_file), num_threads=model.threads)
-    interpreter.allocate_tensors()
+    interpreter = interpreter_of(model_file, model.threads)
     ways = {"edgekit.run": lambda: with_edgekit(model, clip), "by hand": lambda: by_hand(interpreter, clip)}
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(1 + rounds):

@@ -29,10 +29,14 @@ from edgekit.errors import (
 )
 
 if TYPE_CHECKING:
+    from edgekit import after as after
+    from edgekit.explaining import Explanation as Explanation
+    from edgekit.explaining import explain as explain
     from edgekit.metadata.types import Metadata as Metadata
     from edgekit.metadata.types import Normalization as Normalization
     from edgekit.model import Model as Model
     from edgekit.model import load as load
+    from edgekit.pipeline import Pipeline as Pipeline
     from edgekit.pipeline import run as run
     from edgekit.results import Classification as Classification
     from edgekit.results import Latency as Latency
@@ -47,6 +51,7 @@ __all__ = [
     "DataError",
     "DeviceError",
     "EdgeKitError",
+    "Explanation",
     "Latency",
     "Metadata",
     "MissingDependencyError",
@@ -55,12 +60,14 @@ __all__ = [
     "ModelFileError",
     "Normalization",
     "OutputError",
+    "Pipeline",
     "Result",
     "ScoredClass",
     "UsageError",
     "Values",
     "__version__",
     "convert",
+    "explain",
     "load",
     "run",
 ]
@@ -68,17 +75,20 @@ __all__ = [
 
 # Imported when first used, so that `import edgekit` costs a robot's start-up next to nothing.
 _HOMES = {
+    "edgekit.explaining": ("Explanation", "explain"),
     "edgekit.metadata.types": ("Metadata", "Normalization"),
     "edgekit.model": ("Model", "load"),
-    "edgekit.pipeline": ("run",),
+    "edgekit.pipeline": ("Pipeline", "run"),
     "edgekit.results": ("Classification", "Latency", "Result", "ScoredClass", "Values"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    """The public name; `convert` comes from the workstation's package, which a device need not have."""
+    """The public name, or package; `convert` comes from the workstation's package, which a device need not have."""
     if name == "convert":
         value = _converter()
+    elif name == "after":
+        value = import_module("edgekit.after")
     else:
         home = next((module for module, names in _HOMES.items() if name in names), None)
         if home is None:

@@ -85,8 +85,13 @@ def output_of(file: ModelFile, position: int, said: OutputMetadata) -> Output:
         ModelFileError: the steps do not fit it.
     """
     shape = shape_after(said.host, file.outputs[position].static_shape, file.label)
-    activation = None if said.host else file.final_activation(position)
-    return Output(file.output_names[position], shape, activation, said.labels)
+    if said.host:
+        last = "ARG_MAX" if isinstance(said.host[-1], HostArgmax) else ""
+        return Output(file.output_names[position], shape, None, said.labels, last)
+    operator, place = file.final_operator(position)
+    return Output(
+        file.output_names[position], shape, file.final_activation(position), said.labels, operator, place
+    )
 
 
 def describe_output(output: OutputMetadata) -> str:

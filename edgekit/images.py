@@ -75,7 +75,20 @@ def read_image(path: str | PathLike[str]) -> NDArray[np.uint8]:
         DataError: the file is empty, cut short, damaged, or not a picture that OpenCV reads.
         MissingDependencyError: OpenCV is not installed, and it is no JPEG, or simplejpeg is not either.
     """
-    data = _read_bytes(Path(path))
+    return decode_image(_read_bytes(Path(path)), path)
+
+
+def decode_image(data: bytes, path: str | PathLike[str]) -> NDArray[np.uint8]:
+    """Decode the bytes of a picture, as `read_image` does those of a file.
+
+    Args:
+        data: A file in one of the formats of `IMAGE_SUFFIXES`.
+        path: What to call it in errors.
+
+    Raises:
+        DataError: as in `read_image`.
+        MissingDependencyError: as in `read_image`.
+    """
     problem = find_damage(data)
     if problem:
         raise DataError(f"{path}: {problem}")

@@ -216,6 +216,11 @@ _HINTS = (
         "again with built-in operations only.",
     ),
     (
+        "PosenetDecoderOp",
+        "It holds Coral's own decoder of poses, which is part of no runtime that can be installed: take the file that "
+        "it was compiled from, or a MoveNet model.",
+    ),
+    (
         "custom op",
         "It holds an operation that is no part of TensorFlow Lite: convert it again without that one.",
     ),

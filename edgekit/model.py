@@ -30,13 +30,19 @@ from edgekit.metadata.types import (
     Normalization,
     OutputMetadata,
     ResizeRule,
+    Window,
 )
 from edgekit.normalization import FORMS, parse_normalization
 from edgekit.quantization import Scale, dequantize, scale_of
 from edgekit.results import Latency, Result
 from edgekit.state import carried, check_states
-from edgekit.tasks import Output, Task, build_task, choose_task
+from edgekit.tasks import Output, Settings, Task, prepare_task
+from edgekit.tasks.enrolled import enrolled_for
+from edgekit.tasks.interpreting import check_alone, interpret
 from edgekit.tflite import ModelFile, Tensor, read_model
+from edgekit.tflite.cutting import as_file, cut_pose_decoder
+from edgekit.windows.spec import WindowOptions, model_windows
+from edgekit.windows.validity import Policy
 
 NUMERIC_KINDS = "buif"
 MILLISECONDS = 1000.0
@@ -57,20 +63,69 @@ class _Parts:
     task: Task
     device: str
     runners: Mapping[str, Runner]
+    windows: tuple[Window | None, ...]
+    """For each input the windows of a stream that it takes."""
+    invalid: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One sample, ready for the network.
+
+    Attributes:
+        tensors: One array for each input, valid until what prepared it prepares the next.
+        data: The sample as it was given; results point back into it.
+        milliseconds: What preparing it took.
+    """
+
+    tensors: list[NDArray[Any]]
+    data: Any
+    milliseconds: float
+
+
+class Preparation:
+    """Brings samples to the input tensors of a model, in buffers of its own. For one thread at a time."""
+
+    def __init__(self, inputs: tuple[Input, ...]) -> None:
+        self._adapters = tuple(InputAdapter(tensor, alone=len(inputs) == 1) for tensor in inputs)
+        self._names = tuple(tensor.name for tensor in inputs)
+
+    def __call__(self, data: Any, channels: ColourOrder = "rgb") -> Prepared:
+        """Prepare one sample, as a call of the model takes it.
+
+        Raises:
+            DataError: data of a shape or type that the model does not take, NaN or infinity.
+            UsageError: pixels for a model of unknown normalization.
+        """
+        started = time.perf_counter()
+        values = arrange_inputs(data, self._names)
+        tensors = [adapter(value, channels) for adapter, value in zip(self._adapters, values, strict=True)]
+        return Prepared(tensors, data, (time.perf_counter() - started) * MILLISECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inferred:
+    """What the network made of one sample, in its own numbers."""
+
+    raw: list[NDArray[Any]]
+    device: str
+    prepared: Prepared
+    milliseconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
-    """One of those that run a model, with what prepares data for it."""
+    """One of those that run a model, with what prepares data for it where nobody else does."""
 
     name: str
     runner: Runner
-    adapters: tuple[InputAdapter, ...]
+    prepare: Preparation
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def prepare(self, data: Any, channels: ColourOrder) -> list[NDArray[Any]]:
-        values = arrange_inputs(data, tuple(adapter.tensor.name for adapter in self.adapters))
-        return [adapter(value, channels) for adapter, value in zip(self.adapters, values, strict=True)]
+    def infer(self, prepared: Prepared) -> _Inferred:
+        started = time.perf_counter()
+        raw = self.runner.run(prepared.tensors)
+        return _Inferred(raw, self.name, prepared, (time.perf_counter() - started) * MILLISECONDS)
 
 
 class Model:
@@ -82,7 +137,7 @@ class Model:
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts
         self._names = tuple(tensor.name for tensor in parts.inputs)
-        workers = [_Worker(name, runner, _adapters(parts.inputs)) for name, runner in parts.runners.items()]
+        workers = [_Worker(name, runner, self.preparation()) for name, runner in parts.runners.items()]
         self._turns = cycle(workers)
 
     def __call__(self, data: Any, *, channels: ColourOrder = "rgb") -> Result:
@@ -105,20 +160,33 @@ class Model:
             DeviceError: the device failed.
         """
         one_of("channels", channels, get_args(ColourOrder))
-        parts = self._parts
         captured, now = time.monotonic(), datetime.now(timezone.utc)
         worker = next(self._turns)
         with worker.lock:
-            started = time.perf_counter()
-            tensors = worker.prepare(data, channels)
-            prepared = time.perf_counter()
-            raw = worker.runner.run(tensors)
-            inferred = time.perf_counter()
-        outputs = [_finish(*output) for output in zip(raw, parts.scales, parts.last_parts, strict=True)]
-        result = parts.task(outputs, worker.name)
-        moments = (started, prepared, inferred, time.perf_counter())
-        latency = Latency(*(float(step) * MILLISECONDS for step in np.diff(moments)))
-        return replace(result, latency=latency, captured=captured, time=now)
+            inferred = worker.infer(worker.prepare(data, channels))
+        return replace(self._interpret(inferred), captured=captured, time=now)
+
+    def preparation(self) -> Preparation:
+        """What prepares samples for `run_prepared`, so that another thread can do it while the network runs."""
+        return Preparation(self._parts.inputs)
+
+    def run_prepared(self, prepared: Prepared) -> Result:
+        """Run the network on what a `preparation` of this model made, and interpret what comes out.
+
+        Raises:
+            DeviceError: the device failed.
+        """
+        worker = next(self._turns)
+        with worker.lock:
+            inferred = worker.infer(prepared)
+        return self._interpret(inferred)
+
+    def _interpret(self, inferred: _Inferred) -> Result:
+        started, parts = time.perf_counter(), self._parts
+        outputs = [_finish(*output) for output in zip(inferred.raw, parts.scales, parts.last_parts, strict=True)]
+        result = interpret(parts.task, outputs, inferred.device, parts.inputs, inferred.prepared.data)
+        spent = (time.perf_counter() - started) * MILLISECONDS
+        return replace(result, latency=Latency(inferred.prepared.milliseconds, inferred.milliseconds, spent))
 
     def tensors(self, *tensors: NDArray[Any]) -> list[NDArray[Any]]:
         """Run the network on tensors as they are, with neither preparation nor interpretation.
@@ -150,11 +218,15 @@ class Model:
         """Forget earlier samples: a model that takes a stream piece by piece starts anew. Does nothing to others."""
         for runner in self._parts.runners.values():
             runner.reset()
+        reset = getattr(self._parts.task, "reset", None)
+        if reset is not None:
+            reset()
 
     @property
     def remembers(self) -> bool:
-        """Whether an answer depends on earlier samples: the model takes a stream piece by piece."""
-        return bool(self.metadata.states) or self.metadata.keeps_state
+        """Whether an answer depends on earlier samples: the model takes a stream piece by piece, or its task does."""
+        of_task = bool(getattr(self._parts.task, "remembers", False))
+        return bool(self.metadata.states) or self.metadata.keeps_state or of_task
 
     @property
     def path(self) -> Path:
@@ -187,6 +259,16 @@ class Model:
         return self._parts.task_name
 
     @property
+    def windows(self) -> tuple[Window | None, ...]:
+        """For each input the windows of a stream that it takes; None where it takes none."""
+        return self._parts.windows
+
+    @property
+    def invalid(self) -> Policy:
+        """What becomes of values of a stream that are NaN or out of range: `drop`, `hold` or `refuse`."""
+        return self._parts.invalid
+
+    @property
     def device(self) -> str:
         """What the model runs on, such as `cpu`; a result's own device says which one, where there are several."""
         return self._parts.device
@@ -212,11 +294,17 @@ def load(
     device_options: Mapping[str, object] | None = None,
     threads: int | None = None,
     task: str | None = None,
+    head: str | None = None,
+    head_options: Mapping[str, object] | None = None,
     labels: str | PathLike[str] | Sequence[str] | None = None,
     normalize: str | Normalization | None = None,
     channels: ColourOrder | None = None,
     resize: ResizeRule | None = None,
-    top: int = 5,
+    top: int | None = None,
+    score: float | None = None,
+    iou: float = 0.5,
+    enrolled: str | PathLike[str] | None = None,
+    windows: WindowOptions | None = None,
 ) -> Model:
     """Open a model file on a device.
 
@@ -229,12 +317,19 @@ def load(
             separated by commas, are tried in turn: `coral,cpu`.
         device_options: Options of the device, by name, such as `{"Performance": "High"}`.
         threads: Threads of the processor, from 1 to 256; by default one fewer than its cores, at most 4.
-        task: `classification` or `values`; by default what the file says, else a guess from the outputs.
+        task: `classification`, `detection`, `segmentation`, `pose`, `embedding`, `depth`, `image` or `values`; by
+            default what the file says, else what the outputs leave no doubt of.
+        head: The form in which the outputs give the task's answer, such as `yolov8`; see docs/tasks.md.
+        head_options: What the head has to know besides, by name.
         labels: Class names, or a file of them.
         normalize: How pixels are normalized: `0..1`, `-1..1`, `0..255`, `imagenet`, `MEAN/STD`, or a value.
         channels: Order in which the network takes the colours; by default `rgb`.
         resize: How pictures of another shape are fitted: `stretch` (default), `letterbox` or `crop`.
-        top: How many classes a classification names, from 1.
+        top: How many classes or objects to name, from 1; by default 5 classes, or 100 objects.
+        score: The least score of an object, from 0 to 1; by default the head's own.
+        iou: Boxes of a class that overlap by more (intersection over union) are one object; from 0 to 1.
+        enrolled: A file of labels that `edgekit enroll` made with this model: the nearest ones are named.
+        windows: Which windows of a stream the model takes, where that is not what the file says.
 
     Raises:
         MissingFileError: there is no such model or labels file.
@@ -244,30 +339,37 @@ def load(
         DeviceError: the accelerator is absent, or refuses.
         MissingDependencyError: no TensorFlow Lite runtime is installed.
     """
-    check_count("top", top)
     if threads is not None:
         check_count("threads", threads, MOST_THREADS)
     options = _image_options(normalize, channels, resize)
     file = read_model(path)
     about = metadata_files.read(file)
     check_states(file, about)
+    file, without_decoder = cut_pose_decoder(file)
     outputs = _outputs(file, about, _labels(labels))
-    name = choose_task(outputs, wanted=task, from_file=about.task, labelled=labels is not None)
     inputs = _inputs(file, about, options)
-    opened = open_device(file, device, options=device_options, threads=threads, keeps_state=about.keeps_state)
+    name, ready = prepare_task(
+        outputs, about, size=_picture_size(inputs), task=task, head=head, labelled=labels is not None,
+        settings=Settings(top, score, iou, head_options or {}, enrolled_for(path, enrolled)),
+    )
+    with as_file(file, without_decoder) as runnable:
+        opened = open_device(runnable, device, options=device_options, threads=threads, keeps_state=about.keeps_state)
+    check_alone(ready, name, len(opened.runners))
     positions = about.data_outputs(len(file.outputs))
     parts = _Parts(
         path=Path(path), metadata=about, inputs=inputs, outputs=outputs,
         scales=tuple(scale_of(file.outputs[at], file.label) for at in positions),
         last_parts=tuple(_last_part(file, about, at) for at in positions),
-        task_name=name, task=build_task(name, outputs, top=top), device=opened.name,
+        task_name=name, task=ready, device=opened.name,
         runners=carried(opened.runners, file, about),
+        windows=model_windows(windows, about, inputs), invalid=windows.invalid if windows else "drop",
     )
     return Model(parts)
 
 
-def _adapters(inputs: tuple[Input, ...]) -> tuple[InputAdapter, ...]:
-    return tuple(InputAdapter(tensor, alone=len(inputs) == 1) for tensor in inputs)
+def _picture_size(inputs: Sequence[Input]) -> tuple[int, int]:
+    """Width and height of the first picture that a model takes; 0 where it takes none."""
+    return next(((tensor.image.width, tensor.image.height) for tensor in inputs if tensor.image), (0, 0))
 
 
 def _image_options(

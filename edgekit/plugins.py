@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-Group = Literal["edgekit.commands", "edgekit.converters", "edgekit.devices", "edgekit.placements", "edgekit.sources"]
+Group = Literal[
+    "edgekit.commands", "edgekit.converters", "edgekit.devices", "edgekit.placements", "edgekit.sinks",
+    "edgekit.sources",
+]
 
 
 def registered(group: Group) -> dict[str, EntryPoint]:

@@ -97,13 +97,13 @@ def test_two_halves_together_are_the_whole(values: NDArray[np.float32], at: int)
     assert (both.low, both.high) == (whole.low, whole.high)
 
 
-def test_of_trials_as_good_within_the_one_with_the_best_outputs_is_taken_and_of_equal_ones_the_first() -> None:
-    plain, other = choosing.Trial("minmax", False, 30.0, 25.0), choosing.Trial("mse", True, 30.1, 25.0)
-    assert choosing.best_of([plain, other]) is plain
-    better = choosing.Trial("percentile-99.99", True, 29.9, 26.0)
-    assert choosing.best_of([plain, other, better]) is better
-    best = choosing.Trial("percentile-99.9", True, 31.0, 20.0)
-    assert choosing.best_of([plain, other, better, best]) is best
+def test_a_way_is_taken_for_better_than_the_plainest_where_it_is_so_by_more_than_chance() -> None:
+    plain = choosing.Trial("minmax", True, (30.0, 34.0, 32.0, 28.0), 30.0)
+    luckier = choosing.Trial("mse", True, (38.0, 30.0, 33.0, 27.0), 30.0)
+    better = choosing.Trial("percentile-99.99", True, (31.0, 35.0, 33.1, 29.0), 30.0)
+    assert choosing.best_of([plain, luckier]) is plain
+    assert choosing.best_of([plain, better]) is better
+    assert choosing.best_of([plain, plain]) is plain
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from edgekit_devices.coral.placement.advice import NOT_SUPPORTED, TOO_NEW
 
 keras = pytest.importorskip("keras", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
 tf = pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
-stages = pytest.importorskip("edgekit_converters.stages", reason="needs the convert extra")
+preparing = pytest.importorskip("edgekit_converters.preparing", reason="needs the convert extra")
 placing = pytest.importorskip("edgekit_converters.placing", reason="needs the convert extra")
 freezing = pytest.importorskip("edgekit_converters.tracing.freezing", reason="needs the convert extra")
 checking = pytest.importorskip("edgekit_converters.checking", reason="needs the convert extra")
@@ -225,12 +225,13 @@ def convert(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Made]:
             {spec.name: random.normal(size=spec.shape).astype(spec.dtype) for spec in frozen.inputs} for _ in range(12)
         ]
         calibration, job = Calibration(samples, {}, {}), SimpleNamespace(options=options, folder=folder)
-        flatbuffer, cures, moved = stages._to_flatbuffer(job, frozen, calibration, lambda _progress: None)
-        (folder / "made.tflite").write_bytes(flatbuffer)
+        in_float = preparing.in_float(job, frozen, calibration)
+        made = preparing.quantized(job, in_float, calibration, frozenset(), lambda _progress: None)
+        (folder / "made.tflite").write_bytes(made.flatbuffer)
         agreement = checking.compare(
-            read_model(folder / "made.tflite"), moved, frozen, calibration, False, lambda _progress: None
+            read_model(folder / "made.tflite"), made.moved, frozen, calibration, False, lambda _progress: None
         )
-        return Made(flatbuffer, cures, analyse(flatbuffer), options, frozen.places, agreement.sqnr_db)
+        return Made(made.flatbuffer, made.cures, analyse(made.flatbuffer), options, made.places, agreement.sqnr_db)
 
     return make
 

@@ -16,10 +16,10 @@ HEAVY = (
     "edgekit_converters", "edgekit_devices", "importlib.resources.readers",
 )
 PUBLIC = {
-    "Classification", "ConversionError", "DataError", "DeviceError", "EdgeKitError", "Latency", "Metadata",
-    "MissingDependencyError", "MissingFileError", "Model", "ModelFileError", "Normalization", "OutputError",
-    "Result", "ScoredClass",
-    "UsageError", "Values", "__version__", "convert", "load", "run",
+    "Classification", "ConversionError", "DataError", "DeviceError", "EdgeKitError", "Explanation", "Latency",
+    "Metadata", "MissingDependencyError", "MissingFileError", "Model", "ModelFileError", "Normalization", "OutputError",
+    "Pipeline", "Result", "ScoredClass",
+    "UsageError", "Values", "__version__", "convert", "explain", "load", "run",
 }
 
 

@@ -26,6 +26,7 @@ class Scripted:
     items: Sequence[Sample | Problem | BaseException]
     uri: str = "test:"
     reads_ahead: bool = True
+    live: bool = False
     taken: int = 0
     closed: threading.Event = field(default_factory=threading.Event)
 
@@ -104,7 +105,7 @@ def test_an_error_of_the_model_ends_the_reader_and_names_the_sample(tiny_classif
     assert not [thread for thread in threading.enumerate() if "reader" in thread.name]
 
 
-@pytest.mark.parametrize("source", [np.zeros((8, 8), np.uint8), ["a.jpg"], 3, None])
+@pytest.mark.parametrize("source", [np.zeros((8, 8), np.uint8), {"a.jpg"}, 3, None, [3]])
 def test_what_is_no_source_is_refused(tiny_classifier: Path, source: Any) -> None:
     with pytest.raises(UsageError, match="a source cannot be of type"):
         edgekit.run(tiny_classifier, source)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import edgekit
 from edgekit.cli import main
-from edgekit.errors import DataError, MissingFileError, UsageError
+from edgekit.errors import ConversionError, DataError, MissingFileError, ModelFileError, UsageError
 from edgekit.tflite import parse_model, read_model
 from edgekit_converters.accuracy.gate import MaxDrop, judge, parse_max_drop
 from edgekit_converters.evaluating.results import Figure, Metric
@@ -213,6 +213,19 @@ def test_data_without_labels_is_gated_by_agreement_and_values_by_sqnr(files: Fil
     assert made.recovery.best.verdict.value >= 20
     with pytest.raises(UsageError, match="does not fit the metric sqnr"):
         convert(files, "rows.keras", path, max_drop=0.1, task="values", **options)
+
+
+def test_activations_of_16_bits_come_last_and_only_where_inputs_need_not_be_int8(
+    files: Files, tmp_path: Path
+) -> None:
+    options = {**of_rows(files), "evaluate": files("outlier.npz"), "task": "values", "max_drop": "200dB"}
+    said = []
+    for io in ("int8", "float32"):
+        with pytest.raises(ConversionError) as refused:
+            convert(files, "rows.keras", tmp_path / "a.tflite", io=io, **options)
+        said.append(refused.value.message)
+    assert "mixed precision" in said[0]
+    assert ["int16x8" in each for each in said] == [False, True]
 
 
 def test_an_evaluation_alone_tells_what_was_lost_and_refuses_nothing(
@@ -413,3 +426,39 @@ def test_the_average_of_a_whole_picture_gets_a_scale_of_its_own(lowered: Lowered
 def test_an_average_of_parts_stays_a_pooling(lowered: Lowered) -> None:
     flatbuffer, _ = lowered((16, 16, 2), L.Conv2D(8, 3), L.AveragePooling2D(2))
     assert surgery.with_int8_forms(flatbuffer, {"averages"}) == (flatbuffer, frozenset())
+
+
+def test_a_way_that_gives_no_model_is_told_and_the_next_one_tried() -> None:
+    ladder = pytest.importorskip("edgekit_converters.accuracy.ladder")
+
+    def candidate(name: str) -> Any:
+        return ladder.Candidate(name.encode(), name, "tried", b"", None)
+
+    def breaks_down(best: Any) -> Any:
+        yield candidate("unreadable")
+        raise ConversionError("the quantizer failed")
+
+    def mends(best: Any) -> Any:
+        assert best.name == "better"
+        yield candidate("best")
+        raise AssertionError("the gate holds already")
+
+    losses = {"first": 9.0, "worse": 12.0, "better": 5.0, "best": 1.0}
+
+    def score(candidate: Any) -> tuple[Any, float]:
+        if candidate.name not in losses:
+            raise ModelFileError("it has an impossible scale")
+        after = 0.9 - losses[candidate.name] / 100
+        return judge(metric("accuracy", "share", after, 0.9), MaxDrop(2, "%")), 0.0
+
+    best, recovery = ladder.climb(
+        candidate("first"), [lambda _: iter(map(candidate, ("worse", "better"))), breaks_down, mends], score,
+        lambda _: None,
+    )
+    assert (best.name, recovery.best.name, recovery.holds) == ("best", "best", True)
+    assert [(step.name, step.kept) for step in recovery.steps] == [
+        ("first", True), ("worse", False), ("better", True), ("best", True),
+    ]
+    assert recovery.failures == ("it has an impossible scale", "the quantizer failed")
+    assert "no model: the quantizer failed" in list(recovery.lines())
+    assert json.dumps(recovery.to_dict())

@@ -34,7 +34,8 @@ def test_lines_have_the_common_keys_and_the_task_s(
     found = lines(out)
     assert len(found) == 2
     assert list(found[0]) == [
-        "source", "sequence", "captured", "time", "task", "device", "latency_ms", "dropped", "classes",
+        "source", "sequence", "captured", "time", "task", "device", "latency_ms", "age_ms", "dropped", "drops",
+        "classes",
     ]
     assert list(found[0]["latency_ms"]) == ["preprocess", "inference", "postprocess", "total"]
     assert [list(entry) for entry in found[0]["classes"]] == [["index", "label", "score"]] * 2
@@ -106,7 +107,7 @@ def test_videos_run_to_their_end(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--task", "detect"], "classification, values"),
+        (["--task", "detect"], "classification, detection"),
         (["--normalize", "0..2"], "imagenet"),
         (["--device", "gpu"], "auto, cpu, coral"),
         (["--sink", "x.txt"], ".jsonl"),
@@ -136,7 +137,7 @@ def test_missing_files_are_told(
     assert "absent.tflite" in capfd.readouterr().err
     assert call(tiny_classifier, tmp_path / "absent.jpg") == 2
     assert "absent.jpg" in capfd.readouterr().err
-    assert call(tiny_classifier, "camera:0") == 2
+    assert call(tiny_classifier, "bogus:0") == 2
     assert "camera:" in capfd.readouterr().err
 
 
@@ -162,10 +163,10 @@ def test_a_warning_is_one_plain_line(
     tiny_classifier: Path, photos: Path, call: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
     tiny_classifier.write_bytes(
-        edgekit.metadata.write(tiny_classifier.read_bytes(), edgekit.Metadata(task="detection"))
+        edgekit.metadata.write(tiny_classifier.read_bytes(), edgekit.Metadata(task="captioning"))
     )
     assert call(tiny_classifier, photos, "--limit", 1) == 0
-    assert capfd.readouterr().err.startswith("Warning: the model's task is detection")
+    assert capfd.readouterr().err.startswith("Warning: the model's task is captioning")
 
 
 def test_of_a_table_s_bad_rows_the_first_are_told_and_the_rest_are_counted(

@@ -19,7 +19,7 @@ from edgekit import (
 )
 from edgekit.metadata import OutputMetadata
 from edgekit.results import Latency, ScoredClass
-from edgekit.tasks import Output, build_task, choose_task
+from edgekit.tasks import Output, build_task, choose_task, frame_view
 from edgekit.tasks.classification import best_indices
 
 LABELS = [f"digit {number}" for number in range(10)]
@@ -65,15 +65,15 @@ def test_the_task_is_chosen(
 
 
 def test_a_task_of_the_future_gives_values_and_a_warning(numbers: Path, describe: Describe) -> None:
-    describe(numbers, Metadata(task="detection"))
-    with pytest.warns(UserWarning, match="task is detection"):
+    describe(numbers, Metadata(task="captioning"))
+    with pytest.warns(UserWarning, match="task is captioning"):
         assert edgekit.load(numbers).task == "values"
 
 
 def test_unknown_tasks_and_misfits_are_refused(numbers: Path, photo_model: Path, build: Build) -> None:
     with pytest.raises(UsageError, match="task cannot be 'detect'") as caught:
         edgekit.load(numbers, task="detect")
-    assert "classification, values" in caught.value.hint
+    assert "Did you mean 'detection'?" in caught.value.hint
     with pytest.raises(UsageError, match=r"one output of shape \[1, classes\], and there is y \[1, 8, 8, 3\]"):
         edgekit.load(photo_model, task="classification")
     with pytest.raises(UsageError, match="needs a sigmoid"):
@@ -122,5 +122,6 @@ def test_what_is_no_number_is_null_in_json(build: Build) -> None:
 
 def test_outputs_that_share_a_name_are_told_apart() -> None:
     outputs = [Output("y", (1, 1)), Output("y", (1, 1)), Output("z", (2,))]
-    result = build_task("values", outputs, top=1)([np.zeros((1, 1), np.float32)] * 2 + [np.ones(2, np.float32)], "cpu")
+    task = build_task("values", outputs)
+    result = task([np.zeros((1, 1), np.float32)] * 2 + [np.ones(2, np.float32)], "cpu", frame_view(1, 1, 1, 1))
     assert result.payload() == {"values": {"y:0": [0], "y:1": [0], "z": [1, 1]}}

@@ -24,6 +24,7 @@ from edgekit_converters.loading.keras_files import require_tensorflow
 from edgekit_converters.options import DEFAULT_SAMPLES, check_options
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
 from edgekit_converters.process import MODEL
+from edgekit_converters.reporting.planning import plan_report
 from edgekit_converters.tracing.shapes import Given
 
 __all__ = ["Agreement", "Conversion", "Progress", "TensorSummary", "convert"]
@@ -61,6 +62,8 @@ def convert(
     evaluate: AnyPath | None = None,
     max_drop: str | float | None = None,
     target_column: str | None = None,
+    report: AnyPath | None = None,
+    card: AnyPath | None = None,
     progress: OnProgress | None = None,
     debug: bool = False,
 ) -> Conversion:
@@ -116,6 +119,8 @@ def convert(
             the float model's); `30dB` an SQNR of 30 dB at least, for data without labels. Where more is lost, other
             ways to quantize are tried (docs/accuracy.md), and if none does, nothing is written.
         target_column: Column of a `.csv`, or array of an `.npz`, that holds the labels.
+        report: Folder to write a report into (docs/reports.md): a page, the same as JSON, and a model card.
+        card: Markdown text for the report: intended use, limits, where the data is from.
         progress: Called now and then with what is being done.
         debug: Let the converter's own log through to standard error.
 
@@ -148,6 +153,7 @@ def convert(
         windows=windows,
     )
     gate = check_gate(evaluate, max_drop, target_column)
+    planned = plan_report(report, card)
     source = examined(model)
     if options.calibrated and calibration is None:
         raise UsageError(
@@ -159,7 +165,10 @@ def convert(
     path = Path(fspath(output)) if output is not None else Path(f"{stem}.tflite")
     check_writable(path)
     protect(path, model, calibration, labels, evaluate)
-    with prepared(model, source, options, calibration, gate=gate) as ready:
+    with prepared(model, source, options, calibration, gate=gate, study=planned is not None) as ready:
         conversion: Conversion = ready.run(progress, debug=debug)
         write_atomically(path, (ready.job.folder / MODEL).read_bytes())
-    return dataclasses.replace(conversion, path=path, seconds=time.monotonic() - started)
+        conversion = dataclasses.replace(conversion, path=path, seconds=time.monotonic() - started)
+        if planned is not None:
+            planned.write(conversion, ready.job.folder)
+    return conversion

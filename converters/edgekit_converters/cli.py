@@ -39,7 +39,7 @@ KILO = 1000
         edgekit convert model.h5 -o out.tflite --calibration data.npz --normalize 0..1
         edgekit convert saved_model/ --calibration rows.csv --io float32
         edgekit convert model.keras --target coral --calibration photos/
-        edgekit convert model.keras --calibration photos/ --evaluate labelled/ --max-drop 0.5%
+        edgekit convert model.keras --calibration photos/ --evaluate labelled/ --max-drop 0.5% --report report/
         edgekit convert model.keras --precision float16
         edgekit convert model.keras --task timeseries --rate 50 --window 2s --hop 0.5s --calibration logs/
     """),
@@ -64,6 +64,10 @@ KILO = 1000
                    "Where more is, other ways to quantize are tried; if none does, nothing is written.")
 @click.option("--target-column", metavar="NAME", default=None,
               help="Column or array of that data that holds the labels.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR",
+              help="Write a report on the model there: a page, the same as JSON, and a model card.")
+@click.option("--card", type=click.Path(path_type=Path), metavar="FILE",
+              help="Markdown text for the report: intended use, limits, where the data is from.")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="int8", show_default=True,
               help="What is quantized: weights and activations (int8; int16x8 has activations of 16 bits), weights "
                    "(dynamic), or nothing.")

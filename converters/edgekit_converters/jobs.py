@@ -52,7 +52,7 @@ def examined(model: Any) -> KerasFile | None:
 @contextmanager
 def prepared(
     model: Any, source: KerasFile | None, options: Options, calibration: Any, *, work: str = process.CONVERT,
-    gate: Gate | None = None,
+    gate: Gate | None = None, study: bool = False,
 ) -> Iterator[Prepared]:
     """Within it there is a folder with all that the child needs.
 
@@ -63,6 +63,7 @@ def prepared(
         calibration: As `edgekit.convert` takes it.
         work: What to do, as in `process.Job`.
         gate: What the finished model is held against.
+        study: Measure what a report tells besides.
 
     Raises:
         MissingFileError: the calibration data is not there.
@@ -79,6 +80,7 @@ def prepared(
             provenance={"name": model_name, **({"sha256": source.sha256} if source else {})},
             calibration=data, calibration_name=data_name, options=options, folder=folder,
             rewrites=handed.rewrites if handed else (), notes=handed.notes if handed else (), work=work, gate=gate,
+            study=study,
         )
         yield Prepared(job, handed.save_layers if handed else None)
 

@@ -35,6 +35,7 @@ class Lowered:
         cures: Names of all cures that were used.
         moved: What was cut off its end.
         places: Layers by the names of their operations, and of the tensors that are outputs.
+        in_float: The float model that it was quantized from; None where it was not.
         calibrated: How it was quantized to int8; None where it was not.
         precision: Of the model, where it had to be another than was asked for.
         kept_float: Operations that were left in float so that no more accuracy is lost, with their layers.
@@ -44,6 +45,7 @@ class Lowered:
     cures: frozenset[str]
     moved: HostSteps
     places: Mapping[str, Place]
+    in_float: bytes | None = None
     calibrated: Calibrated | None = None
     precision: str | None = None
     kept_float: tuple[str, ...] = ()
@@ -119,7 +121,10 @@ def quantized(job: Job, model: Lowered, calibration: Calibration, fixed: frozens
     if job.options.precision == "int16x8":
         return replace(model, flatbuffer=to_int16x8(model.flatbuffer, job.options, calibration.samples, report))
     found = Chooser(model.flatbuffer, job.options, calibration.samples, fixed, report).quantized(job.options.calibrator)
-    return replace(model, flatbuffer=found.flatbuffer, cures=model.cures | found.cures, calibrated=found)
+    return replace(
+        model, flatbuffer=found.flatbuffer, cures=model.cures | found.cures, in_float=model.flatbuffer,
+        calibrated=found,
+    )
 
 
 def fixed_tensors(frozen: Frozen, calibration: Calibration) -> frozenset[str]:

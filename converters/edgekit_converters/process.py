@@ -27,7 +27,7 @@ from edgekit_devices.children import signals_deferred
 
 STDERR = 2
 JOB, RESULT, FAILURE, MODEL, LOG = "job.pickle", "result.pickle", "failure.pickle", "model.tflite", "log.txt"
-LAYERS, SUSPECT = "layers", "suspect.txt"
+LAYERS, SUSPECT, STUDY = "layers", "suspect.txt", "study.pickle"
 SEARCH_SECONDS = 120
 CONVERT, SEARCH = "edgekit_converters.stages:carry_out", "edgekit_converters.failing.searching:search"
 
@@ -48,6 +48,7 @@ class Job:
         notes: What the user should know of that, a sentence each.
         work: What to do, as `module:function`: the child calls it with the job and a callback for the progress.
         gate: What the finished model is held against.
+        study: Measure what a report tells besides.
     """
 
     source: KerasFile | Path
@@ -61,6 +62,7 @@ class Job:
     notes: tuple[str, ...] = ()
     work: str = CONVERT
     gate: Gate | None = None
+    study: bool = False
 
     def carry_out(self, report: OnProgress) -> Any:
         """Do the work in this process: what comes of it.

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from edgekit.errors import ConversionError
+from edgekit.errors import ConversionError, DeviceError, ModelFileError
 from edgekit_converters.accuracy.gate import POINTS, Gate, Verdict, judge
 from edgekit_converters.accuracy.ladder import Candidate, Technique, climb
 from edgekit_converters.accuracy.recovery import Recovery
 from edgekit_converters.accuracy.techniques import Techniques, way
-from edgekit_converters.evaluating.dataset import Dataset
+from edgekit_converters.evaluating.dataset import Dataset, Samples
 from edgekit_converters.evaluating.metrics.names import OF_TASK
 from edgekit_converters.evaluating.reading.opening import open_dataset
 from edgekit_converters.evaluating.results import Evaluation
-from edgekit_converters.evaluating.running.anomalies import AnomalyPredictor
 from edgekit_converters.evaluating.running.answers import Predictions, Predictor
+from edgekit_converters.evaluating.running.interpreting import for_task
 from edgekit_converters.evaluating.running.keras import KerasPredictor
 from edgekit_converters.evaluating.running.predicting import predict
 from edgekit_converters.evaluating.running.tflite import TflitePredictor
@@ -30,6 +31,7 @@ from edgekit_converters.tracing.freezing import Frozen
 from edgekit_devices.targets import TARGETS
 
 FLOAT, SQNR = "the float model", "sqnr"
+MOST_KEPT_BYTES = 512 << 20
 Write = Callable[[Lowered, Path], object]
 """Writes a model with its metadata, as it would go to the user."""
 
@@ -102,8 +104,9 @@ def hold(opened: Opened, lowered: Lowered, write: Write, report: OnProgress) -> 
 def _lowered(source: Lowered, candidate: Candidate) -> Lowered:
     of_integers = candidate.calibrated.cures if candidate.calibrated else frozenset[str]()
     return replace(
-        source, flatbuffer=candidate.flatbuffer, cures=source.cures | of_integers, calibrated=candidate.calibrated,
-        precision=candidate.precision, kept_float=candidate.kept_float,
+        source, flatbuffer=candidate.flatbuffer, cures=source.cures | of_integers, in_float=candidate.in_float,
+        calibrated=candidate.calibrated, precision=candidate.precision,
+        kept_float=candidate.kept_float,
     )
 
 
@@ -144,12 +147,17 @@ class Referee:
 
         Raises:
             DataError: the data does not fit the model.
+            ModelFileError: the quantizer gave a model that cannot be read.
         """
         # A file for each: an interpreter may still hold the one before.
         path = self._opened.job.folder / f"candidate-{self._asked}.tflite"
         self._asked += 1
         self._write(_lowered(self._opened.source, candidate), path)
-        predictor = TflitePredictor(path, device="cpu")
+        try:
+            predictor = TflitePredictor(path, device="cpu")
+        except (ModelFileError, DeviceError) as error:
+            said = error.message.replace(str(path), "it")
+            raise ModelFileError(f"{candidate.name} gave a file that cannot be used: {said}") from error
         subject = predictor.subject
         dataset, answers = self._float = self._float or self._ask_float(subject)
         found = self._ask(predictor, dataset, subject, "evaluating")
@@ -159,13 +167,37 @@ class Referee:
 
     def _ask_float(self, subject: Subject) -> tuple[Dataset, Predictions]:
         opened = open_dataset(self._gate.data, subject, target_column=self._gate.target_column)
-        dataset = replace(opened, name=self._gate.data_name)
+        dataset = replace(opened, name=self._gate.data_name, samples=_Kept(opened.samples))
         predictor = KerasPredictor(self._opened.frozen, float_inputs(subject.inputs))
         return dataset, self._ask(predictor, dataset, subject, "evaluating the float model")
 
     def _ask(self, predictor: Predictor, dataset: Dataset, subject: Subject, stage: str) -> Predictions:
-        wanted = AnomalyPredictor(predictor, subject) if dataset.task == "anomaly" else predictor
+        wanted = for_task(predictor, subject, dataset.task)
         return predict(wanted, dataset, stage=stage, report=self._report)
+
+
+class _Kept:
+    """Samples that are read once, as far as memory is set aside for them: each candidate is asked all of them."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.channels = samples.channels
+        self._samples, self._room = samples, MOST_KEPT_BYTES
+        self._read: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Any:
+        if index in self._read:
+            return self._read[index]
+        sample = self._samples[index]
+        self._room -= sum(array.nbytes for array in (sample.values() if isinstance(sample, Mapping) else [sample]))
+        if self._room > 0:
+            self._read[index] = sample
+        return sample
+
+    def part(self, indices: Sequence[int]) -> Samples:
+        return self._samples.part(indices)
 
 
 def missed(recovery: Recovery, evaluation: Evaluation, gate: Gate, target: str) -> ConversionError:

@@ -28,6 +28,7 @@ from edgekit_converters.preparing import Lowered, calibrate, fixed_tensors, in_f
 from edgekit_converters.process import MODEL, Job
 from edgekit_converters.refereeing import Held, Opened, hold
 from edgekit_converters.samples.calibration import Calibration
+from edgekit_converters.studying import study
 from edgekit_converters.tracing.freezing import Frozen
 
 _KILOBYTE = 1024
@@ -79,6 +80,8 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     if job.options.move_to_host and not lowered.moved:
         warnings.append(host_moving.NOTHING_MOVED)
     told = (*frozen.notes, *warnings, *placing.warnings_of(placement))
+    if job.study and calibration is not None:
+        study(job, frozen, calibration, source, lowered, model, report)
     return _summary(job, _Finished(model, described, calibration, agreement, held, placement, told))
 
 

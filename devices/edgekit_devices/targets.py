@@ -30,6 +30,11 @@ class Target:
     io: tuple[Io, ...]
     runtime: str
 
+    @property
+    def mixed(self) -> bool:
+        """Whether parts of a network may be of another type than the rest."""
+        return "float32" in self.precisions
+
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {

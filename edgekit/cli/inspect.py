@@ -20,7 +20,7 @@ from edgekit.cli.layout import Rows, count, pairs, paragraph, section, short, vi
 from edgekit.cli.placing import analyse, placement_lines, write_drawing
 from edgekit.cli.streams import print_output
 from edgekit.errors import ModelFileError, UsageError
-from edgekit.inputs import ImageOptions, Input, image_spec
+from edgekit.inputs import ImageOptions, Input, image_spec, is_picture_shape
 from edgekit.metadata import InputMetadata, Metadata, Normalization
 from edgekit.metadata.types import Origin
 from edgekit.normalization import NAMED
@@ -30,6 +30,7 @@ from edgekit.quantization import scale_of
 from edgekit.results import to_json
 from edgekit.tasks import choose_task
 from edgekit.tflite import ModelFile, Operator, Subgraph, Tensor, read_model
+from edgekit.windows.spec import describe_window
 
 SHOWN_LABELS = 5
 SHOWN_FLOATS = 3
@@ -185,6 +186,8 @@ def _feeding(tensor: Tensor, about: InputMetadata, origin: Origin) -> str:
         known = scale_of(tensor)
     except ModelFileError:
         return "not to be fed: it has a scale for each slice"
+    if about.window:
+        return describe_window(about.window) + (f", quantized to {tensor.dtype}" if known else "")
     plain = Input(tensor.name, tensor.static_shape, tensor.dtype, known)
     picture = image_spec(plain, about, ImageOptions(), origin)
     if picture is None:
@@ -218,6 +221,7 @@ def _formula(rule: Normalization) -> str:
 
 def _metadata_facts(file: ModelFile, about: Metadata) -> Iterator[tuple[str, str]]:
     yield "Task", about.task or f"{_guess(file, about)} (a guess)"
+    yield "Head", about.head or ""
     yield "Target", about.target or ""
     for key in ("name", "description", "version", "author", "license"):
         yield key.capitalize(), getattr(about, key)
@@ -236,7 +240,13 @@ def _guess(file: ModelFile, about: Metadata) -> str:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return choose_task(outputs, wanted=None, from_file=None, labelled=False)
+        return choose_task(outputs, wanted=None, from_file=None, labelled=False, size=_picture_size(file))
+
+
+def _picture_size(file: ModelFile) -> tuple[int, int]:
+    """Width and height of the first picture that the model takes; 0 where it takes none."""
+    shapes = [tensor.static_shape for tensor in file.inputs if is_picture_shape(tensor.static_shape)]
+    return (shapes[0][2], shapes[0][1]) if shapes else (0, 0)
 
 
 def _labels(labels: Sequence[str]) -> str:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, closing, nullcontext
-from itertools import islice
-from pathlib import Path
-from typing import get_args
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from typing import Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from edgekit.cli import debug_option, examples, is_debug
+from edgekit.cli.after_options import AfterOptions, after_options
+from edgekit.cli.running import carry_out, check_sinks
+from edgekit.cli.streams import print_output
+from edgekit.cli.task_options import task_options
 from edgekit.cli.terminal import Progress, plain_warnings, quieten_opencv, without_chatter
-from edgekit.errors import DataError, EdgeKitError, UsageError
+from edgekit.cli.window_options import window_options
+from edgekit.errors import UsageError
 from edgekit.interpreter import MOST_THREADS
 from edgekit.metadata.types import ColourOrder, ResizeRule
-from edgekit.model import Model, load
-from edgekit.pipeline import row_shape, run
-from edgekit.sinks import STDOUT, open_sink
-from edgekit.sources import Problem, Source, open_source
-from edgekit.sources.rows import Rows
-from edgekit.tasks import TASKS
+from edgekit.model import load
+from edgekit.pipeline import FlowRule
+from edgekit.pipeline.config import PipelineConfig, read_config
+from edgekit.pipeline.setup import open_sources
+from edgekit.sinks import STDOUT
+from edgekit.uris import redacted
 
-SHOWN_ROWS = 5
+TOML = ".toml"
+BESIDE_FILE = ("model", "limit", "record", "check", "debug")
+"""What may be given beside a file that says the rest."""
 
 
 @click.command(
@@ -35,18 +41,34 @@ SHOWN_ROWS = 5
         edgekit run model.tflite 'photos/**/*.png' --sink results.jsonl
         edgekit run model.tflite clip.mp4 --limit 100 --sink - --sink results.jsonl
         edgekit run model.tflite measurements.csv --task values
+        edgekit run model.tflite camera:0 --max-age 0.5
+        edgekit run model.tflite camera:0 camera:2 rtsp://10.0.0.7/live --sink results.jsonl
+        edgekit run model.tflite camera:0 --serve 8080 --sink 'mqtt://broker/robot/results?discovery=homeassistant'
+        edgekit run model.tflite test:pattern --limit 50 --record kept/
+        edgekit run model.tflite replay:kept/
+        edgekit run motion.tflite serial:/dev/ttyUSB0 --window 2s --hop 0.5s --rate 50
+        edgekit run drive.tflite image=camera:0 imu=iio:device0
+        edgekit run pipeline.toml --check
+        edgekit run person.tflite camera:0 --line gate=0.5,0,0.5,1 --on-change
+        edgekit run person.tflite clip.mp4 --head yolov8 --track --zone door=0.4,0,0.6,0,0.6,1,0.4,1
         edgekit run model_edgetpu.tflite photos/ --device coral:usb:0 --device-option Performance=High
         edgekit run model_edgetpu.tflite clip.mp4 --device coral,cpu
     """),
 )
-@click.argument("model", metavar="MODEL")
-@click.argument("source", metavar="SOURCE")
+@click.argument("model", metavar="MODEL|PIPELINE.toml")
+@click.argument("sources", metavar="SOURCE...", nargs=-1)
 @click.option(
     "--sink",
     "sinks",
     multiple=True,
     metavar="URI",
-    help="Where results go: - (the standard output, the default) or FILE.jsonl. May be given several times.",
+    help="Where results go: - (the standard output, the default), FILE.jsonl, FILE.csv, FILE.mkv or .mp4 (the frames "
+    "with the results drawn on them), mqtt://HOST/TOPIC, http://HOST/PATH (a webhook). May be given several times.",
+)
+@click.option(
+    "--serve", metavar="[HOST:]PORT",
+    help="Show a page with the live picture, results, charts, /metrics and /healthz: 8080 for this machine alone; any "
+    "other address, such as 0.0.0.0:8080, needs the token that is printed.",
 )
 @click.option(
     "--device", default="auto", show_default=True, metavar="NAME",
@@ -56,8 +78,8 @@ SHOWN_ROWS = 5
     "--device-option", "device_options", multiple=True, metavar="KEY=VALUE",
     help="An option of the device, such as Performance=High. May be given several times.",
 )
-@click.option("--task", metavar="NAME", help=f"{', '.join(TASKS)}. By default what the file says.")
-@click.option("--labels", metavar="FILE", help="Class names, one a line.")
+@task_options
+@window_options
 @click.option(
     "--normalize",
     metavar="RANGE",
@@ -71,9 +93,21 @@ SHOWN_ROWS = 5
     type=click.Choice(get_args(ResizeRule)),
     help="How pictures of another shape are fitted.",
 )
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name.")
 @click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Threads of the processor.")
+@click.option(
+    "--flow", type=click.Choice(get_args(FlowRule)), default="auto", show_default=True,
+    help="freshest: the newest sample wins. every: nothing is dropped, the source waits. auto: by the source.",
+)
+@click.option(
+    "--max-age", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="Drop samples that are older than this when their turn comes.",
+)
+@after_options
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after so many results.")
+@click.option(
+    "--record", metavar="DIR", help="Keep every sample that the model runs on; replay:DIR gives the results again."
+)
+@click.option("--check", is_flag=True, help="Only see whether all is well: the file, the model, sources and sinks.")
 @debug_option
 @click.pass_context
 def run_command(
@@ -81,101 +115,91 @@ def run_command(
     /,
     *,
     model: str,
-    source: str,
+    sources: tuple[str, ...],
     sinks: tuple[str, ...],
-    device: str,
-    device_options: tuple[str, ...],
-    task: str | None,
-    labels: str | None,
-    normalize: str | None,
-    channels: ColourOrder | None,
-    resize: ResizeRule | None,
-    top: int,
-    threads: int | None,
+    serve: str | None,
+    flow: FlowRule,
+    max_age: float | None,
     limit: int | None,
+    record: str | None,
+    check: bool,
+    after: AfterOptions,
+    **options: Any,
 ) -> int:
-    """Run MODEL on every sample of SOURCE and print one line of JSON for each.
+    """Run MODEL on the samples of one or more SOURCEs and print one line of JSON for each.
 
-    SOURCE is a picture, a folder of pictures, a quoted pattern, a video, or a .csv, .npy or .npz file with
-    one sample a row. The exit code is 1 where some of the samples could not be read.
+    SOURCE is a picture, a folder of pictures, a quoted pattern, a video, a .csv, .npy or .npz file with one sample a
+    row, or something live: camera:0, csi:0, rtsp://HOST/PATH, http://HOST/PATH, gst:PIPELINE, test:pattern. Of live
+    sources the newest sample is taken and what it replaces is counted; they are opened again where they are lost.
+    Of sensors (serial:, iio:, i2c:, mic:, mqtt:, - for the standard input, or a log.csv or .wav) windows are cut, as
+    the file or --window say: see docs/sensors.md. A model of several inputs takes NAME=SOURCE for each of them.
+    replay:DIR is what --record DIR kept. The exit code is 1 where some of the samples could not be read.
+
+    A PIPELINE.toml in the place of MODEL says all of it in a file; see docs/pipelines.md.
     """
-    _check_sinks(sinks)
-    debug = is_debug(context)
-    if not debug:
+    if model.lower().endswith(TOML):
+        config = _from_file(context, model)
+        config = replace(config, limit=limit or config.limit, record=record or config.record)
+    else:
+        _check_source(sources)
+        config = PipelineConfig(
+            model, _load_options(options), sources, sinks or (STDOUT,), flow, max_age, limit, record, serve,
+            asdict(after),
+        )
+    check_sinks(config.sinks)
+    if not is_debug(context):
         quieten_opencv()
     progress = Progress(sys.stderr)
     with plain_warnings(progress.message):
-        with nullcontext() if debug else without_chatter():
-            opened = load(
-                model,
-                device=device,
-                device_options=_key_values(device_options),
-                threads=threads,
-                task=task,
-                labels=labels,
-                normalize=normalize,
-                channels=channels,
-                resize=resize,
-                top=top,
-            )
-        samples = open_source(source, shape=row_shape(opened))
-        _run(opened, samples, sinks or (STDOUT,), limit, progress)
-    if progress.samples == 0:
-        # A file of which nothing can be used is a mistake in the call, as a damaged model is.
-        kind = DataError if Path(source).is_file() else EdgeKitError
-        raise kind(f"no results: nothing in {source} could be read")
-    return 1 if progress.skipped else 0
+        with nullcontext() if is_debug(context) else without_chatter():
+            opened = load(config.model, **config.options)
+        found = open_sources(config.sources, opened)
+        if check:
+            print_output(f"{model} is sound: {opened.task} on {opened.device}, from {_named(config.sources)}")
+            return 0
+        return carry_out(opened, found, config, progress)
 
 
-def _check_sinks(sinks: Sequence[str]) -> None:
-    """See that each result goes to a place once."""
-    places = [uri if uri == STDOUT else os.path.realpath(uri) for uri in sinks]
-    for at, place in enumerate(places):
-        if place in places[:at]:
-            raise UsageError(f"the sink {sinks[at]} is given twice", hint="Leave one of the two.")
+def _named(uris: Sequence[str]) -> str:
+    return ", ".join(map(redacted, uris))
 
 
-def _key_values(options: Sequence[str]) -> dict[str, str]:
-    """What `--device-option` gave, by key."""
+def _check_source(sources: Sequence[str]) -> None:
+    if not sources:
+        raise UsageError(
+            "there is no SOURCE", hint="Give a picture, folder, video, table or camera, or a PIPELINE.toml as MODEL."
+        )
+
+
+def _from_file(context: click.Context, path: str) -> PipelineConfig:
+    """What a file says, where the command line says nothing else of it."""
+    given = [
+        name for name in context.params
+        if name not in BESIDE_FILE and context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    ]
+    if given:
+        names = ", ".join("SOURCE" if name == "sources" else f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"{names} cannot be given beside {path}", hint="Say it in the file.")
+    return read_config(path)
+
+
+def _load_options(options: dict[str, Any]) -> dict[str, Any]:
+    """What the command line says of the model, as `load` takes it."""
+    return {
+        **options,
+        "device_options": _key_values(options["device_options"]),
+        "head_options": _key_values(options["head_options"], "head option"),
+    }
+
+
+def _key_values(options: Sequence[str], kind: str = "device option") -> dict[str, str]:
+    """What `--device-option` or another of its form gave, by key."""
     pairs: dict[str, str] = {}
     for option in options:
         key, equals, value = option.partition("=")
         if not key or not equals:
-            raise UsageError(f"the device option '{option}' has no value", hint="Write it as KEY=VALUE.")
+            raise UsageError(f"the {kind} '{option}' has no value", hint="Write it as KEY=VALUE.")
         if key in pairs:
-            raise UsageError(f"the device option {key} is given twice", hint="Leave one of the two.")
+            raise UsageError(f"the {kind} {key} is given twice", hint="Leave one of the two.")
         pairs[key] = value
     return pairs
-
-
-class _Skipping:
-    """Tells of samples that could not be read; of a table's rows the first few, since often all of them are alike."""
-
-    def __init__(self, progress: Progress, most: int | None) -> None:
-        self._progress, self._most = progress, most
-
-    def __call__(self, problem: Problem) -> None:
-        self._progress.skipped += 1
-        if self._most is None or self._progress.skipped <= self._most:
-            self._progress.message(f"skipped {problem}")
-
-    def finish(self) -> None:
-        """Say how many were not told of."""
-        more = self._progress.skipped - (self._most or self._progress.skipped)
-        if more > 0:
-            self._progress.message(f"skipped {more} more {'row' if more == 1 else 'rows'}")
-
-
-def _run(model: Model, source: Source, sinks: Sequence[str], limit: int | None, progress: Progress) -> None:
-    skip = _Skipping(progress, SHOWN_ROWS if isinstance(source, Rows) else None)
-    with ExitStack() as stack:
-        outputs = [stack.enter_context(closing(open_sink(uri))) for uri in sinks]
-        stack.callback(progress.finish)
-        stack.callback(skip.finish)
-        results = stack.enter_context(closing(run(model, source, on_problem=skip)))
-        for result in islice(results, limit):
-            if STDOUT in sinks:
-                progress.clear()
-            for output in outputs:
-                output.write(result)
-            progress.count(result.latency)

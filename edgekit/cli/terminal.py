@@ -66,6 +66,7 @@ def _show_rest(caught: IO[bytes]) -> None:
 def plain_warnings(show: Callable[[str], None]) -> Iterator[None]:
     """Show Python's warnings as sentences, without the place in the code."""
     with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)  # PYTHONWARNINGS=error would end the run
         warnings.showwarning = lambda message, *_details, **_more: show(f"Warning: {message}")
         yield
 

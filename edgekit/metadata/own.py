@@ -8,9 +8,13 @@ Version 1 is a JSON object with the keys
     SHA-256 of the bytes before the archive, in hexadecimal: it finds a flipped bit, which no parser does.
 `task`, `target`
     Names, or null.
+`head`, `head_options`
+    The form in which the outputs give the task's answer, a name or null, and an object with what it has to know
+    besides (`docs/tasks.md`). May be left out.
 `inputs`
     For each input in the graph's order an object with `content` (`image`, `features`, `audio`, `unknown`),
-    `channels` (`rgb`, `bgr`, `gray` or null) and `resize` (`stretch`, `letterbox`, `crop` or null).
+    `channels` (`rgb`, `bgr`, `gray` or null) and `resize` (`stretch`, `letterbox`, `crop` or null). An input that takes
+    the windows of a stream has `window` too, an object with the fields of `edgekit.metadata.types.Window`.
 `outputs`
     For each output in the graph's order an object with `host`, a list of what the device computes on that output's real
     numbers, in that order. May be left out. Each entry is an object, `{"op": "resize"}` with `method` (`bilinear`,
@@ -47,6 +51,7 @@ from edgekit.metadata.types import (
     ResizeRule,
     State,
 )
+from edgekit.metadata.windows import decode_window, encode_window
 from edgekit.tflite.flatbuffer import DamagedError, Data
 
 FILE = "edgekit.json"
@@ -75,7 +80,8 @@ def encode_own(metadata: Metadata, sha256: str) -> bytes:
         "model_sha256": sha256,
         "task": metadata.task,
         "target": metadata.target,
-        "inputs": [{key: getattr(item, key) for key in _CHOICES} for item in metadata.inputs],
+        **_head(metadata),
+        "inputs": [_input_values(item) for item in metadata.inputs],
         **_host_steps(metadata.outputs),
         "states": [{"input": state.input, "output": state.output} for state in metadata.states],
         "keeps_state": metadata.keeps_state,
@@ -86,6 +92,18 @@ def encode_own(metadata: Metadata, sha256: str) -> bytes:
         return text.encode("utf-8") + b"\n"
     except (TypeError, ValueError) as error:
         raise DataError(f"the provenance cannot be written as JSON: {error}") from error
+
+
+def _input_values(item: InputMetadata) -> dict[str, Any]:
+    values = {key: getattr(item, key) for key in _CHOICES}
+    return {**values, "window": encode_window(item.window)} if item.window else values
+
+
+def _head(metadata: Metadata) -> dict[str, Any]:
+    """The keys of the head, where one is named."""
+    if metadata.head is None:
+        return {}
+    return {"head": metadata.head, "head_options": dict(metadata.head_options)}
 
 
 def _host_steps(outputs: Sequence[OutputMetadata]) -> dict[str, Any]:
@@ -135,6 +153,7 @@ def apply_own(document: Mapping[str, Any], metadata: Metadata) -> Metadata:
     return replace(
         metadata,
         task=document["task"],
+        **_decoded_head(document),
         target=document["target"],
         provenance=document["provenance"],
         states=_states(document),
@@ -145,6 +164,13 @@ def apply_own(document: Mapping[str, Any], metadata: Metadata) -> Metadata:
         outputs=_outputs(document, metadata.outputs),
         origin="edgekit",
     )
+
+
+def _decoded_head(document: Mapping[str, Any]) -> dict[str, Any]:
+    head, options = document.get("head"), document.get("head_options", {})
+    if not isinstance(head, (str, type(None))) or not isinstance(options, dict):
+        raise DamagedError(f"'head' in its {FILE} is {head!r}, with {options!r}")
+    return {"head": head, "head_options": options}
 
 
 def _states(document: Mapping[str, Any]) -> tuple[State, ...]:
@@ -168,7 +194,7 @@ def _input(item: InputMetadata, values: Any) -> InputMetadata:
     for key, value in known.items():
         if value not in _CHOICES[key]:
             raise DamagedError(f"'{key}' in its {FILE} is {value!r}")
-    return replace(item, **known)
+    return replace(item, **known, window=decode_window(values.get("window")))
 
 
 def _outputs(document: Mapping[str, Any], outputs: Sequence[OutputMetadata]) -> tuple[OutputMetadata, ...]:

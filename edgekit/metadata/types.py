@@ -26,6 +26,26 @@ class Normalization:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch of a stream that an input takes: what is recorded, and what is computed of it before the network."""
+
+    size: int
+    """Samples in it, from 1."""
+    hop: int
+    """Samples from the start of a window to the start of the next, from 1."""
+    rate: float | None = None
+    """Samples a second that the stream is brought to; None leaves the samples as they come."""
+    channels: tuple[str, ...] = ()
+    """Names of the channels, in the order in which the network takes them; empty where nobody said."""
+    features: str = ""
+    """What is computed of the window, as `edgekit.features` reads it; empty for the values themselves."""
+    limits: tuple[float, float] | None = None
+    """Lowest and highest value that the sensor can give, in its unit; what lies beyond is invalid."""
+    max_gap: float | None = None
+    """Seconds between samples that are still bridged by a straight line; None for two and a half periods."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputMetadata:
     """One input tensor, in the order of the graph's inputs."""
 
@@ -40,6 +60,8 @@ class InputMetadata:
     minimum: tuple[float, ...] = ()
     """Smallest real values seen in calibration or training (one, or one a channel)."""
     maximum: tuple[float, ...] = ()
+    window: Window | None = None
+    """The stretch of a stream that it takes; None where it takes no windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,10 @@ class Metadata:
     inputs: tuple[InputMetadata, ...] = ()
     outputs: tuple[OutputMetadata, ...] = ()
     task: str | None = None
+    head: str | None = None
+    """The form in which the outputs give the task's answer, such as `yolov8`; None where the tensors tell."""
+    head_options: Mapping[str, Any] = field(default_factory=dict)
+    """JSON-like: what the head has to know besides, by name, such as how anchors are laid."""
     target: str | None = None
     states: tuple[State, ...] = ()
     """Inputs and outputs that the runtime connects; no one else feeds or sees them."""

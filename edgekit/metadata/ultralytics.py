@@ -17,7 +17,7 @@ from edgekit.metadata.types import InputMetadata, Metadata, Normalization
 
 FILES = ("metadata.json", "temp_meta.txt")
 TASKS = {
-    "classify": "classification", "detect": "detection", "segment": "segmentation", "pose": "pose",
+    "classify": "classification", "detect": "detection", "segment": "instance-segmentation", "pose": "pose",
 }
 _LONGEST = 2**20
 _INDEX = re.compile("[0-9]{1,5}")

@@ -14,13 +14,15 @@ from edgekit.errors import DataError, MissingFileError, UsageError
 from edgekit.images import IMAGE_SUFFIXES, is_picture, list_images
 from edgekit.sources.pictures import Pictures
 from edgekit.sources.rows import Rows
-from edgekit.sources.types import Problem, Sample, Source
+from edgekit.sources.types import Event, Problem, Sample, Source
 from edgekit.sources.video import VIDEO_SUFFIXES, Video
 from edgekit.tables import TABLE_SUFFIXES
+from edgekit.uris import redacted
 
 _PATTERN = re.compile(r"[*?[]")
 # Two letters at least, so that no drive letter is taken for one.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+(?=:)")
+_CAMERA = re.compile(r"/dev/(video\d+|v4l/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,12 @@ class Chain:
         """Where one of them does."""
         return any(source.reads_ahead for source in self.sources)
 
-    def __iter__(self) -> Iterator[Sample | Problem]:
+    @property
+    def live(self) -> bool:
+        """Files wait."""
+        return False
+
+    def __iter__(self) -> Iterator[Sample | Problem | Event]:
         for source in self.sources:
             yield from source
 
@@ -52,6 +59,11 @@ class Unreadable:
         """There is nothing to read."""
         return False
 
+    @property
+    def live(self) -> bool:
+        """Nothing comes."""
+        return False
+
     def __iter__(self) -> Iterator[Sample | Problem]:
         yield self.problem
 
@@ -62,8 +74,9 @@ def open_source(uri: str | os.PathLike[str], *, shape: tuple[int, ...] | None = 
     Args:
         uri: A picture, a folder of pictures, a glob pattern such as `photos/*.jpg`, a video, a `.csv`, `.npy`
             or `.npz` file with one sample a row, or `SCHEME:…` for a source that an installed package
-            registered under the entry point group `edgekit.sources`.
-        shape: What the rows of a table are brought to; None leaves them as they are.
+            registered under the entry point group `edgekit.sources` (`name = "module:open"`), whose opener is
+            called with it and `shape`.
+        shape: What the rows of a table, or windows of a sensor, are brought to; None leaves them as they are.
 
     Raises:
         MissingFileError: nothing is there.
@@ -71,14 +84,17 @@ def open_source(uri: str | os.PathLike[str], *, shape: tuple[int, ...] | None = 
         DataError: a folder without pictures.
     """
     text = os.fspath(uri)
-    path = Path(text)
-    if text and path.is_dir():
-        return Pictures(text, list_images(path))
-    if text and path.exists():
+    if text == "-":
+        return _open_plugin("stdin", "stdin:", shape)
+    if _CAMERA.match(text):
+        return _open_plugin("camera", text, shape)
+    if os.path.isdir(text):
+        return Pictures(text, list_images(Path(text)))
+    if os.path.exists(text):  # Path.exists raises for what is too long for a name
         return _open_file(text, shape)
     scheme = _SCHEME.match(text)
     if scheme:
-        return _open_plugin(scheme.group(), text)
+        return _open_plugin(scheme.group(), text, shape)
     if _PATTERN.search(text):
         return _open_pattern(text, shape)
     raise MissingFileError(f"no such file or folder: '{text}'")
@@ -131,14 +147,15 @@ def _open_match(path: Path, sequence: int, shape: tuple[int, ...] | None) -> Sou
         return Unreadable(str(path), Problem(str(path), sequence, error.message))
 
 
-def _open_plugin(scheme: str, uri: str) -> Source:
+def _open_plugin(scheme: str, uri: str, shape: tuple[int, ...] | None) -> Source:
     try:
-        opened: Source = plugins.load("edgekit.sources", scheme)(uri)
+        opener = plugins.load("edgekit.sources", scheme)
     except KeyError:
         others = "".join(f" {name}:" for name in sorted(plugins.registered("edgekit.sources")))
         raise UsageError(
-            f"no source '{scheme}:' ({uri})",
+            f"no source '{scheme}:' ({redacted(uri)})",
             hint="Give a picture, a folder of pictures, a pattern such as 'photos/*.jpg', a video, or a .csv, .npy or "
             f".npz file{f'; or one of the schemes{others}' if others else ''}.",
         ) from None
+    opened: Source = opener(uri, shape=shape)
     return opened

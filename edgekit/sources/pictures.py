@@ -23,6 +23,11 @@ class Pictures:
         """Decoding takes as long as a small network."""
         return len(self.paths) > 1
 
+    @property
+    def live(self) -> bool:
+        """A file waits."""
+        return False
+
     def __iter__(self) -> Iterator[Sample | Problem]:
         for sequence, path in enumerate(self.paths):
             yield _read(path, sequence)

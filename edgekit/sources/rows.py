@@ -29,6 +29,11 @@ class Rows:
         """A row is read in microseconds."""
         return False
 
+    @property
+    def live(self) -> bool:
+        """A file waits."""
+        return False
+
     def __iter__(self) -> Iterator[Sample | Problem]:
         width = None if self.shape is None else int(np.prod(self.shape))
         for sequence, row in enumerate(iterate_rows(self.uri, width)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Protocol
@@ -23,20 +23,30 @@ class Sample:
     """One thing to run a model on.
 
     Attributes:
-        data: A picture, uint8 of shape (H, W, 3); or numbers, float32.
+        data: A picture, uint8 of shape (H, W, 3); or numbers, float32; or a mapping of them by input name, for
+            a model with several inputs.
         source: Where it comes from: a path or URI.
         sequence: Its number within the source, from 0; samples that could not be read are counted too.
         channels: Order of a picture's colours.
         captured: When it was taken or read, in seconds on the monotonic clock.
         time: The same by the wall clock, in UTC.
+        lost: Samples of this source that were lost before they reached us, so far: gaps in the kernel's
+            numbering, overruns.
+        position: Seconds from the start of a recording, such as a video file, whose own time that is; None for what
+            is captured as it happens.
+        slack: Of a sample that several sources made, by input name: seconds from the end of what was taken of that
+            source to the moment of the sample, below zero where it is later.
     """
 
-    data: NDArray[Any]
+    data: NDArray[Any] | Mapping[str, NDArray[Any]]
     source: str
     sequence: int = 0
     channels: ColourOrder = "rgb"
     captured: float = field(default_factory=time.monotonic)
     time: datetime = field(default_factory=now)
+    lost: int = 0
+    position: float | None = None
+    slack: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +67,31 @@ class Problem:
         return self.reason if self.source in self.reason else f"{self.source}: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a source or a sink, and is no sample.
+
+    Attributes:
+        source: Path or URI of what it happened to, without passwords.
+        kind: One word: `connected`, `lost`, `retrying`, `stalled`, `gap`, `recovered`, ...
+        detail: What happened, in one sentence.
+        captured: When, in seconds on the monotonic clock.
+    """
+
+    source: str
+    kind: str
+    detail: str = ""
+    captured: float = field(default_factory=time.monotonic)
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.kind}{f' ({self.detail})' if self.detail else ''}"
+
+
 class Source(Protocol):
-    """Yields samples, and problems in the place of those that cannot be read, in order and once."""
+    """Yields samples, problems in the place of those that cannot be read, and events, in order.
+
+    Leaving its iterator (`close` of a generator) lets go of what it opened.
+    """
 
     @property
     def uri(self) -> str:
@@ -70,4 +103,9 @@ class Source(Protocol):
         """Whether getting a sample takes so long that a thread should do it while the model runs."""
         ...
 
-    def __iter__(self) -> Iterator[Sample | Problem]: ...
+    @property
+    def live(self) -> bool:
+        """Whether samples come when they come, as those of a camera do: the newest is worth more than each of them."""
+        ...
+
+    def __iter__(self) -> Iterator[Sample | Problem | Event]: ...

@@ -50,6 +50,11 @@ class Video:
         """Decoding takes as long as a small network."""
         return True
 
+    @property
+    def live(self) -> bool:
+        """A file waits."""
+        return False
+
     def __iter__(self) -> Iterator[Sample | Problem]:
         cv2 = import_cv2()
         capture = cv2.VideoCapture(self.uri, cv2.CAP_FFMPEG)
@@ -59,8 +64,9 @@ class Video:
                 return
             timing = _Timing(capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS))
             while (frame := _next_frame(capture)) is not None:
-                yield Sample(frame, self.uri, timing.frames, "bgr")
-                timing.add(capture.get(cv2.CAP_PROP_POS_MSEC) / MILLISECONDS)
+                position = capture.get(cv2.CAP_PROP_POS_MSEC) / MILLISECONDS
+                yield Sample(frame, self.uri, timing.frames, "bgr", position=timing.place(position))
+                timing.add(position)
         finally:
             capture.release()
         if _ends_within_box(self.uri) if self.uri.lower().endswith(BOXED_SUFFIXES) else timing.ends_early():
@@ -97,6 +103,11 @@ class _Timing:
         self.frames += 1
         self.pause = max(self.pause, position - self.position)
         self.position = max(self.position, position)
+
+    def place(self, position: float) -> float:
+        """Where the next frame is in the video, in seconds; by the rate where it has no time that follows the last."""
+        behind = self.frames == 0 or position > self.position
+        return position if behind else self.position + (1 / self.rate if self.rate > 0 else 0.0)
 
     def ends_early(self) -> bool:
         """Whether both frames and time are missing at the end, more than one frame may stand still."""

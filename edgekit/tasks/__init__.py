@@ -1,83 +1,111 @@
-"""What to make of a model's outputs: which task it is, and the code that does it."""
+"""What to make of a model's outputs: which task it is, in which form its tensors say it, and the code to read them."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from edgekit.choices import one_of
+from edgekit.choices import check_count
 from edgekit.errors import UsageError
-from edgekit.tasks.classification import build_classification, fits_classification
-from edgekit.tasks.types import Output, Task
-from edgekit.tasks.values import build_values
+from edgekit.metadata.types import Metadata
+from edgekit.tasks.choosing import TASKS, choose_head, choose_task, head_names
+from edgekit.tasks.types import Head, Output, Settings, Task, Tensors
+from edgekit.tasks.view import View, frame_view, view_of
 
-__all__ = ["TASKS", "Output", "Task", "build_task", "choose_task"]
+__all__ = [
+    "TASKS",
+    "Head",
+    "Output",
+    "Settings",
+    "Task",
+    "Tensors",
+    "View",
+    "build_task",
+    "check_settings",
+    "choose_head",
+    "choose_task",
+    "frame_view",
+    "head_names",
+    "prepare_task",
+    "view_of",
+]
 
-TASKS: Mapping[str, Callable[[Sequence[Output], int], Task]] = MappingProxyType(
-    {"classification": build_classification, "values": build_values}
-)
-"""Tasks by name; each is built from the outputs and the number of classes to name."""
+
+def check_settings(settings: Settings) -> None:
+    """See that what the user says of a task is possible.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if settings.top is not None:
+        check_count("top", settings.top)
+    for name, value in (("score", settings.score), ("iou", settings.iou)):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value is not None and not (number and 0 <= value <= 1):
+            raise UsageError(f"{name} is {value!r}", hint="Give a number from 0 to 1.")
+    if settings.enrolled is not None and settings.options:
+        raise UsageError("enrolled labels take no options of a head", hint="Leave one of the two.")
 
 
-def choose_task(
-    outputs: Sequence[Output], *, wanted: str | None, from_file: str | None, labelled: bool
-) -> str:
-    """Name the task of a model.
+def prepare_task(
+    outputs: Sequence[Output], about: Metadata, *, size: tuple[int, int] = (0, 0), task: str | None = None,
+    head: str | None = None, labelled: bool = False, settings: Settings,
+) -> tuple[str, Task]:
+    """Choose a model's task and head, from what the user and the file say, and make the task ready.
 
     Args:
         outputs: The model's outputs.
-        wanted: What the user asked for.
-        from_file: What the model file says.
-        labelled: Whether the user gave labels, which only a classification has.
+        about: What the file says.
+        size: Width and height of the picture that the network takes; 0 where it takes none.
+        task: What the user asked for; alike `head`.
+        head: The form in which the outputs give its answer.
+        labelled: Whether the user gave labels.
+        settings: What the user says of the task.
 
     Returns:
-        What was asked for, else what the file says (a task that is not in `TASKS` gives `values` and a
-        warning), else `classification` where labels are given, or where one vector of scores ends in a
-        softmax, is one sigmoid, or has labels; else `values`.
+        The name of the task, and the task.
 
     Raises:
-        UsageError: the task asked for is not in `TASKS`, or has no use for labels.
+        UsageError: the task does not fit the outputs, or what was asked for does not exist or go together.
+        DataError: the labels do not fit.
     """
-    if wanted is not None:
-        one_of("task", wanted, tuple(TASKS))
-    if wanted == "values" and labelled:
-        raise UsageError(
-            "labels were given, and task values has no use for them", hint="Leave one of the two."
-        )
-    if wanted is not None:
-        return wanted
-    if labelled:
-        return "classification"
-    if from_file is not None and from_file not in TASKS:
-        warnings.warn(
-            f"the model's task is {from_file}, which this version cannot do: giving the output values",
-            stacklevel=3,
-        )
-        return "values"
-    return from_file or _guess(outputs)
+    check_settings(settings)
+    if settings.enrolled is not None:
+        if task not in (None, "embedding"):
+            raise UsageError(f"enrolled labels go with task embedding, not {task}", hint="Leave one of the two.")
+        task = "embedding"
+    name = choose_task(
+        outputs, wanted=task, from_file=about.task, labelled=labelled, size=size, head=head
+    )
+    said = about.head if name == about.task else None
+    options: Mapping[str, object] = settings.options
+    if said is not None and head in (None, said):
+        options = {**about.head_options, **options}
+    built = build_task(
+        name, outputs, settings=replace(settings, options=options), size=size, head=head, said=said
+    )
+    return name, built
 
 
-def _guess(outputs: Sequence[Output]) -> str:
-    if not fits_classification(outputs):
-        return "values"
-    output = outputs[0]
-    if output.shape[-1] == 1:
-        return "classification" if output.activation == "LOGISTIC" else "values"
-    # Many sigmoids alone say nothing: an autoencoder ends in them too.
-    return "classification" if output.activation == "SOFTMAX" or output.labels else "values"
-
-
-def build_task(name: str, outputs: Sequence[Output], *, top: int) -> Task:
-    """Make the task of that name ready.
+def build_task(
+    name: str, outputs: Sequence[Output], *, top: int | None = None, settings: Settings | None = None,
+    size: tuple[int, int] = (0, 0), head: str | None = None, said: str | None = None,
+) -> Task:
+    """Make a task ready.
 
     Args:
         name: One of `TASKS`.
         outputs: The model's outputs.
-        top: How many classes a classification names.
+        top: How many classes or objects to name, where no `settings` are given.
+        settings: What the user says of the task.
+        size: Width and height of the picture that the network takes; 0 where it takes none.
+        head: The head that the user asked for.
+        said: The head that the model file says.
 
     Raises:
-        UsageError: the task does not fit the outputs.
-        DataError: the labels do not.
+        UsageError: the task does not fit the outputs, or an option is impossible.
+        DataError: the labels do not fit.
     """
-    return TASKS[name](outputs, top)
+    tensors = Tensors(tuple(outputs), *size)
+    settings = settings or Settings(top=top)
+    return choose_head(name, tensors, wanted=head, from_file=said).build(tensors, settings)

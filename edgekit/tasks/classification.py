@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from edgekit.errors import DataError, UsageError
 from edgekit.results import Classification, Latency, ScoredClass
-from edgekit.tasks.types import Output, describe
+from edgekit.tasks.options import HeadOptions
+from edgekit.tasks.types import TOP_CLASSES, Head, Output, Settings, Tensors
+from edgekit.tasks.view import View
 
 BINARY_CLASSES = 2
 
@@ -29,7 +31,7 @@ class ClassificationTask:
     labels: tuple[str, ...]
     top: int
 
-    def __call__(self, outputs: Sequence[NDArray[np.float32]], device: str) -> Classification:
+    def __call__(self, outputs: Sequence[NDArray[np.float32]], device: str, _view: View) -> Classification:
         """A `Classification`, best first; of classes with the same score the lower index comes first."""
         scores = outputs[0].reshape(-1)
         if scores.size == 1:
@@ -55,39 +57,52 @@ def best_indices(scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     return candidates[np.argsort(-ranked[candidates], kind="stable")[:count]]
 
 
-def fits_classification(outputs: Sequence[Output]) -> bool:
+def _fits(tensors: Tensors) -> bool:
     """Whether there is one output, and it is one vector."""
-    return len(outputs) == 1 and _is_vector(outputs[0].shape)
+    return len(tensors.outputs) == 1 and _is_vector(tensors.outputs[0].shape)
 
 
 def _is_vector(shape: tuple[int, ...]) -> bool:
     return len(shape) > 1 and all(size == 1 for size in shape[:-1])
 
 
-def build_classification(outputs: Sequence[Output], top: int) -> ClassificationTask:
-    """A `ClassificationTask` for a model's outputs.
+def _certain(tensors: Tensors) -> bool:
+    if not _fits(tensors):
+        return False
+    output = tensors.outputs[0]
+    if output.shape[-1] == 1:
+        return output.activation == "LOGISTIC"
+    # Many sigmoids alone say nothing: an autoencoder ends in them too.
+    return output.activation == "SOFTMAX" or bool(output.labels)
+
+
+def _build(tensors: Tensors, settings: Settings) -> ClassificationTask:
+    """A `ClassificationTask`.
 
     Raises:
-        UsageError: the outputs are no vector of scores.
+        UsageError: one number that is no sigmoid.
         DataError: there are labels, but not one for each class.
     """
-    if not fits_classification(outputs):
-        raise UsageError(
-            f"task classification needs one output of shape [1, classes], and there is {describe(outputs)}",
-            hint="Use task values for the numbers themselves.",
-        )
-    output = outputs[0]
+    HeadOptions("scores", {}, settings.options)
+    output = tensors.outputs[0]
     if output.shape[-1] == 1 and output.activation != "LOGISTIC":
         raise UsageError(
             f"task classification needs a sigmoid where there is one output number, and {output.describe()} "
             "ends in none",
             hint="Use task values for the number itself.",
         )
-    _check_labels(output)
-    return ClassificationTask(output.labels, top)
+    if settings.score is not None:
+        raise UsageError("task classification names its best classes, of any score", hint="Leave score out; use top.")
+    check_labels(output)
+    return ClassificationTask(output.labels, settings.top or TOP_CLASSES)
 
 
-def _check_labels(output: Output) -> None:
+def check_labels(output: Output) -> None:
+    """See that an output has labels for all classes, or none.
+
+    Raises:
+        DataError: it has not.
+    """
     classes = max(BINARY_CLASSES, output.shape[-1])
     found = len(output.labels)
     if found in (0, classes):
@@ -98,3 +113,8 @@ def _check_labels(output: Output) -> None:
     if output.shape[-1] == 1:
         hint = "A sigmoid has two classes: name the negative one first, then the positive one."
     raise DataError(f"{found} labels for {classes} outputs ({output.describe()})", hint=hint)
+
+
+HEADS = (
+    Head(name="scores", expects="one output of shape [1, classes]", fits=_fits, certain=_certain, build=_build),
+)

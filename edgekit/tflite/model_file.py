@@ -208,6 +208,17 @@ class ModelFile:
         Args:
             output: Place among the model's outputs, from 0.
         """
+        label, _ = self.final_operator(output)
+        return label if label in ACTIVATIONS else None
+
+    def final_operator(self, output: int = 0) -> tuple[str, int]:
+        """What computes an output: type or custom name, and which of its outputs that is; empty where nothing does.
+
+        Quantizing, dequantizing and reshaping after it do not count.
+
+        Args:
+            output: Place among the model's outputs, from 0.
+        """
         producers = {index: operator for operator in self.main.operators for index in operator.outputs}
         wanted = self.main.outputs[output]
         for _ in self.main.operators:
@@ -216,7 +227,7 @@ class ModelFile:
                 break
             wanted = operator.inputs[0]
         operator = producers.get(wanted)
-        return operator.type if operator and operator.type in ACTIVATIONS else None
+        return (operator.label, operator.outputs.index(wanted)) if operator else ("", 0)
 
     @property
     def _signature(self) -> Signature | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,8 +29,7 @@ MOST_HELD_BACK = 50
 MOST_HELD_BACK_LARGE = 16
 COUNTS = (1, 5, 10, 20, 50, 100)
 """Numbers of samples for which the error is told, up to the half that is not held back."""
-SAME_DB = 0.3
-"""Trials that differ by less are as good as one another."""
+STANDARD_ERRORS = 2
 ENOUGH_DB = 0.5
 """So many samples are enough from which on more of them change the error by less than this."""
 _AS_MEASURED = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM"})
@@ -44,18 +43,24 @@ class Trial:
     Attributes:
         calibrator: Its name.
         corrected: Whether biases were corrected.
-        inner_db: As in `Nearness`; the mean, where either half was held back in turn.
-        outer_db: Alike.
+        samples_db: For each sample that was held back, as in `Nearness.inner_db`.
+        outer_db: As in `Nearness`; the mean, where either half was held back in turn.
     """
 
     calibrator: str
     corrected: bool
-    inner_db: float
+    samples_db: tuple[float, ...]
     outer_db: float
 
+    @property
+    def inner_db(self) -> float:
+        """The mean over the samples, so that one that is far off does not hide the others."""
+        return float(np.mean(self.samples_db))
+
     def to_dict(self) -> dict[str, Any]:
-        """The same, ready for JSON, decibels to two places."""
-        return {**asdict(self), "inner_db": round(self.inner_db, 2), "outer_db": round(self.outer_db, 2)}
+        """For people, ready for JSON; decibels to two places."""
+        decibels = {"inner_db": round(self.inner_db, 2), "outer_db": round(self.outer_db, 2)}
+        return {"calibrator": self.calibrator, "corrected": self.corrected, **decibels}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +195,9 @@ class Chooser:
         observed = [self._observe(half) for half in halves]
         ways = (0,) if self._make.large else (0, 1)  # either half is held back in turn
         folds = [_Fold(self._make, observed[way], halves[1 - way]) for way in ways]
-        trials = [_trial(folds, name, correct=True) for name in CALIBRATORS]
-        trials.insert(0, _trial(folds, best_of(trials).calibrator, correct=False))
+        trials = [_trial(folds, name, correct=True) for name in CALIBRATORS]  # minmax is the first of them
+        trials = [best_of(trials), *(trial for trial in trials if trial is not best_of(trials))]
+        trials.append(_trial(folds, trials[0].calibrator, correct=False))
         best, counts = best_of(trials), _error_by_count(self._make, observed[0], folds[0].bench)
         made = self._make(best.calibrator, observed[0] + observed[1], correct=best.corrected)
         return replace(made, trials=tuple(trials), error_by_count=counts)
@@ -203,14 +209,19 @@ class Chooser:
 
 def _trial(folds: Sequence[_Fold], calibrator: str, *, correct: bool) -> Trial:
     found = [fold(calibrator, correct=correct) for fold in folds]
-    inner, outer = (float(np.mean(part)) for part in zip(*((n.inner_db, n.outer_db) for n in found), strict=True))
-    return Trial(calibrator, correct, inner, outer)
+    samples = tuple(decibels for nearness in found for decibels in nearness.inner_db)
+    return Trial(calibrator, correct, samples, float(np.mean([nearness.outer_db for nearness in found])))
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
-    """Of those that are as good as the best within, the one whose outputs are best; of equal ones the first."""
-    most = max(trial.inner_db for trial in trials)
-    return max((trial for trial in trials if trial.inner_db > most - SAME_DB), key=lambda trial: trial.outer_db)
+    """The best, where it beats the first by more than chance would: by two standard errors, sample by sample.
+
+    Few samples tell little apart; then the first of the trials, the plainest, is as good a choice as any.
+    """
+    first, best = trials[0], max(trials, key=lambda trial: trial.inner_db)
+    gains = np.subtract(best.samples_db, first.samples_db)
+    chance = STANDARD_ERRORS * float(np.std(gains)) / math.sqrt(gains.size)
+    return best if float(np.mean(gains)) > chance else first
 
 
 def _error_by_count(make: _Maker, observed: Observed, bench: Bench) -> tuple[tuple[int, float], ...]:
@@ -221,7 +232,7 @@ def _error_by_count(make: _Maker, observed: Observed, bench: Bench) -> tuple[tup
         make.report(Progress(f"trying {count} samples"))
         ranges = {name: (float(h.lows[:count].min()), float(h.highs[:count].max())) for name, h in histograms.items()}
         made, _ = quantize(with_ranges(make.measured, ranges), make.options)
-        found.append((count, bench(made).inner_db))
+        found.append((count, float(np.mean(bench(made).inner_db))))
     return tuple(found)
 
 

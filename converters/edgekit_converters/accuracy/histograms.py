@@ -87,15 +87,20 @@ class Observed:
     Attributes:
         histograms: By name of the tensor.
         means: By name, the mean over the samples, in the tensor's shape.
+        samples: How many there were.
     """
 
     histograms: Mapping[str, Histogram]
     means: Means
+    samples: int = 0
 
     def __add__(self, other: Observed) -> Observed:
-        """What they hold over both lots of samples, which were as many."""
+        """What they hold over both lots of samples."""
+        count = self.samples + other.samples
+        parts = self.samples / count, other.samples / count
         histograms = {name: merged(found, other.histograms[name]) for name, found in self.histograms.items()}
-        return Observed(histograms, {name: (mean + other.means[name]) / 2 for name, mean in self.means.items()})
+        means = {name: mean * parts[0] + other.means[name] * parts[1] for name, mean in self.means.items()}
+        return Observed(histograms, means, count)
 
 
 class Observer:
@@ -132,7 +137,7 @@ class Observer:
             for name, index in self._averaged.items():
                 means[name] = means[name] + self._network.tensor(index) / len(samples)
         found = {name: Histogram(counts[name], *self._ranges[name], *extremes[name].T) for name in self._places}
-        return Observed(found, means)
+        return Observed(found, means, len(samples))
 
     def _some(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if values.size <= self._most:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from edgekit.errors import ConversionError, ModelFileError
 from edgekit_converters.accuracy.choosing import Calibrated
 from edgekit_converters.accuracy.gate import Verdict
 from edgekit_converters.accuracy.recovery import Recovery, Step
@@ -61,7 +62,7 @@ def climb(
     for technique in techniques:
         if ladder.holds or ladder.try_all(technique(ladder.best)):
             break
-    return ladder.best, Recovery(tuple(ladder.steps), ladder.best.kept_float)
+    return ladder.best, Recovery(tuple(ladder.steps), ladder.best.kept_float, tuple(ladder.failures))
 
 
 class _Ladder:
@@ -70,17 +71,23 @@ class _Ladder:
     def __init__(self, first: Candidate, score: Score, report: OnProgress) -> None:
         self._score, self._report = score, report
         self.steps: list[Step] = []
+        self.failures: list[str] = []
         self.best, self.holds = first, False
         self._rank = (float("inf"), float("inf"))
         self._try(first)
 
     def try_all(self, candidates: Iterable[Candidate]) -> bool:
-        """Try models until one holds: whether one does."""
-        for candidate in candidates:
-            self._try(candidate)
-            if self.holds:
-                return True
-        return False
+        """Try models until one holds: whether one does. One that cannot be made or read is told, and the next tried."""
+        made = iter(candidates)
+        while not self.holds:
+            try:
+                candidate = next(made, None)
+                if candidate is None:
+                    break
+                self._try(candidate)
+            except (ConversionError, ModelFileError) as error:
+                self.failures.append(error.message)
+        return self.holds
 
     def _try(self, candidate: Candidate) -> None:
         self._report(Progress(f"trying {candidate.name}: {candidate.did}"))

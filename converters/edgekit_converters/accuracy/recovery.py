@@ -42,10 +42,12 @@ class Recovery:
     Attributes:
         steps: In order; the first is the model as it was converted.
         kept_float: Operations of the chosen model that were left in float, with their layers.
+        failures: Why some ways gave no model that can be used.
     """
 
     steps: tuple[Step, ...]
     kept_float: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
     @property
     def best(self) -> Step:
@@ -64,10 +66,12 @@ class Recovery:
             own = [step for step in self.steps if step.name == name]
             best = min(own, key=lambda step: step.verdict.drop)
             yield str(best) + (f"; {len(own)} tried" if len(own) > 1 else "")
+        yield from (f"no model: {failure}" for failure in self.failures)
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {
             "holds": self.holds, "best": self.steps.index(self.best), "kept_float": list(self.kept_float),
+            "failures": list(self.failures),
             "steps": [step.to_dict() for step in self.steps],
         }

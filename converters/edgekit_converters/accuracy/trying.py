@@ -23,13 +23,12 @@ class Nearness:
     """How near a quantized model comes to its float self.
 
     Attributes:
-        inner_db: Signal to quantization noise of what goes into a final softmax or sigmoid, which hides most
-            differences, else of the outputs: the mean of the samples' decibels, none beyond `BEST_DB`. One sample
-            that is far off does not hide the others.
+        inner_db: For each sample the signal to quantization noise of what goes into a final softmax or sigmoid, which
+            hides most differences and makes much of undecided samples; else of the outputs. None beyond `BEST_DB`.
         outer_db: Of the outputs, all samples together, in decibels up to `BEST_DB`.
     """
 
-    inner_db: float
+    inner_db: tuple[float, ...]
     outer_db: float
 
 
@@ -50,8 +49,7 @@ class Bench:
         """Run a model on the samples and compare."""
         pairs = list(zip(self._expected, outputs_of(_with_logits(quantized), self._samples), strict=True))
         inner = [_decibels([(e[self._outputs :], f[self._outputs :])]) for e, f in pairs]
-        outer = _decibels([(e[: self._outputs], f[: self._outputs]) for e, f in pairs])
-        return Nearness(float(np.mean(inner)) if inner else BEST_DB, outer)
+        return Nearness(tuple(inner), _decibels([(e[: self._outputs], f[: self._outputs]) for e, f in pairs]))
 
 
 def _decibels(pairs: Sequence[tuple[Sequence[Values], Sequence[Values]]]) -> float:

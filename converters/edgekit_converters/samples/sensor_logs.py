@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from edgekit.errors import DataError
 from edgekit.metadata.types import Window
-from edgekit.sources import Problem, Sample
+from edgekit.sources import Problem
 from edgekit.tables import ARRAY_SUFFIXES, TEXT_SUFFIXES, iterate_rows, read_arrays
 from edgekit.windows import Block, Windowed, WindowOptions, window_of
 from edgekit.windows.recordings import SUFFIXES, open_recording
+from edgekit.windows.validity import Policy
 from edgekit.windows.windower import Cut, Windower
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.options import Options
@@ -85,56 +86,65 @@ def windows_of_logs(
     assert options.windows is not None
     window = window_for(options.windows, spec.shape)
     assert window is not None
+    logs, notes = [], list[str]()
     files = list(_logs(path))
-    invalid = options.windows.invalid
-    counts = []
-    notes: list[str] = []
     for done, file in enumerate(files, 1):
         report(Progress("cutting windows of logs", done, len(files)))
-        counts.append(_count(file, window, invalid, notes))
-    total = sum(counts)
+        log = _Log(file, window, options.windows.invalid)
+        log.count = sum(1 for _ in log.cuts(notes))
+        logs.append(log)
+    total = sum(log.count for log in logs)
     if not total:
         raise DataError(
             f"{name} holds no window of {window.size} samples without a gap",
             hint="See the size of the window, the rate, and max-gap, the longest time that is bridged.",
         )
-    wanted = set(np.unique(np.linspace(0, total - 1, min(options.samples, total)).round().astype(int)).tolist())
+    wanted = np.unique(np.linspace(0, total - 1, min(options.samples, total)).round().astype(int))
     chosen: list[NDArray[Any]] = []
-    channels: tuple[str, ...] = ()
     first = 0
-    for file, count in zip(files, counts, strict=True):
-        source = Windowed(open_recording(str(file), window.rate), window, tuple(spec.shape[1:]), invalid)
-        places = {number - first for number in wanted if first <= number < first + count}
-        chosen += _chosen(source, places, spec)
-        channels = channels or source_channels(file, window)
-        first += count
-    about = {"windows": total, "channels": list(channels)}
-    return chosen, about, tuple(notes[:MOST_TOLD])
+    for log in logs:
+        places = {int(number) - first for number in wanted if first <= number < first + log.count}
+        chosen += log.samples(places, spec)
+        first += log.count
+    channels = next((log.channels for log in logs if log.channels), ())
+    return chosen, {"windows": total, "channels": list(channels)}, tuple(notes[:MOST_TOLD])
 
 
-def _count(file: Path, window: Window, invalid: Any, notes: list[str]) -> int:
-    windower, count, problems = Windower(window, invalid), 0, 0
-    for item in open_recording(str(file), window.rate).blocks():
-        if isinstance(item, Block):
-            count += sum(isinstance(cut, Cut) and cut.valid for cut in windower.push(item))
-        elif isinstance(item, Problem):
-            problems += 1
-    troubles = {
-        "lines could not be read": problems, "gaps": windower.gaps, "samples with invalid values": windower.invalid,
-    }
-    notes += [f"{file}: {number} {what}" for what, number in troubles.items() if number]
-    return count
+class _Log:
+    """One file, cut as the device does it.
 
+    Attributes:
+        count: Windows that it holds, once somebody counted them.
+        channels: Their names, as far as it was read.
+    """
 
-def _chosen(source: Windowed, places: set[int], spec: InputSpec) -> list[NDArray[Any]]:
-    samples = (item for item in source if isinstance(item, Sample))
-    return [
-        np.asarray(sample.data, spec.dtype)[None] for at, sample in enumerate(samples) if at in places
-    ]
+    def __init__(self, file: Path, window: Window, invalid: Policy) -> None:
+        self._file, self._window, self._invalid = file, window, invalid
+        self.count, self.channels = 0, tuple[str, ...]()
 
+    def cuts(self, notes: list[str] | None = None) -> Iterator[Cut]:
+        """Its windows; `notes` gets what was wrong."""
+        windower, problems = Windower(self._window, self._invalid), 0
+        for item in open_recording(str(self._file), self._window.rate).blocks():
+            if isinstance(item, Block):
+                self.channels = item.channels
+                yield from (cut for cut in windower.push(item) if isinstance(cut, Cut) and cut.valid)
+            else:
+                problems += isinstance(item, Problem)
+        if notes is None:
+            return
+        troubles = {
+            "lines could not be read": problems, "gaps": windower.gaps, "samples with invalid values": windower.invalid,
+        }
+        notes += [f"{self._file}: {number} {what}" for what, number in troubles.items() if number]
 
-def source_channels(file: Path, window: Window) -> tuple[str, ...]:
-    """The names of a log's channels; empty where it has none."""
-    blocks = (item for item in open_recording(str(file), window.rate).blocks() if isinstance(item, Block))
-    first = next(blocks, None)
-    return first.channels if first else ()
+    def samples(self, places: set[int], spec: InputSpec) -> list[NDArray[Any]]:
+        """The windows at those places, as the network takes them."""
+        if not places:
+            return []
+        stream = open_recording(str(self._file), self._window.rate)
+        source = Windowed(stream, self._window, tuple(spec.shape[1:]), self._invalid)
+        return [
+            np.asarray(source.prepare(cut.values), spec.dtype)[None]
+            for at, cut in enumerate(self.cuts()) if at in places
+        ]

@@ -54,8 +54,6 @@ def measure_sensitivity(
     names = frozenset(graph.tensors[each.outputs[0]].name for each in computed)
     chosen = spread(list(samples), _sample_count(len(computed)))
     outputs = _Outputs(flatbuffer, chosen)
-    whole, _ = quantize(measured, float_options)
-    inside = _inside(flatbuffer, whole, chosen)
 
     def without(kept: frozenset[str]) -> float | None:
         try:
@@ -63,6 +61,12 @@ def measure_sensitivity(
         except (ConversionError, RuntimeError, ValueError):  # TensorFlow cannot quantize, or the interpreter not run it
             return None
 
+    whole = without(frozenset())
+    if whole is None:
+        raise ConversionError(
+            "the model cannot be run when it is quantized", hint="Look for outliers in the calibration data."
+        )
+    inside = _inside(flatbuffer, quantize(measured, float_options)[0], chosen)
     costs = []
     for done, (operator, place) in enumerate(zip(computed, _layers(graph, computed, places), strict=True), 1):
         report(Progress("quantizing each operation alone", done, len(computed)))
@@ -72,7 +76,7 @@ def measure_sensitivity(
             operator.index, operator.type, name, layer, place.kind if place else "",
             without(names - {name}), without(frozenset({name})), inside.get(name),
         ))
-    return Sensitivity(len(chosen), outputs.sqnr_db(whole), tuple(costs), time.monotonic() - started)
+    return Sensitivity(len(chosen), whole, tuple(costs), time.monotonic() - started)
 
 
 def _layers(graph: Subgraph, operators: Sequence[Operator], places: Mapping[str, Place]) -> list[Place | None]:

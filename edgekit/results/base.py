@@ -1,15 +1,20 @@
-"""What a model says of one sample."""
+"""What the results of all tasks share."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgekit.metadata.types import ColourOrder
+
+SCORE_DIGITS, PIXEL_DIGITS = 6, 2
+"""Decimal digits of scores, and of places in pixels, in JSON."""
 
 
 def to_json(value: Any, *, indent: int | None = None, separators: tuple[str, str] | None = None) -> str:
@@ -43,8 +48,17 @@ class Result:
         source: Path or URI that the sample came from; empty for data passed in from Python.
         sequence: Number of the sample within its source, from 0.
         captured: When the sample was taken, in seconds on the monotonic clock.
+        position: Seconds from the start of a recording, such as a video file; None for what is captured as it happens.
+        slack: Of a sample that several sources made, by input name: seconds by which what was taken of that source
+            missed the moment of the sample.
         time: When the sample was taken, by the wall clock.
         dropped: Samples of this source that were dropped so far.
+        drops: The same by cause: `source` (lost before they reached us), `busy` (a newer one came while the model
+            was busy), `age` (older than `max_age`).
+        age: Seconds from the capture of the sample to the moment the pipeline handed out the result.
+        frame: The picture of the sample, uint8 of shape (H, W, 3) or (H, W); None for numbers, and for a model that
+            is called from Python. Who collects results of a video keeps all its pictures.
+        frame_channels: Order of that picture's colours.
     """
 
     task: str
@@ -53,8 +67,14 @@ class Result:
     source: str = ""
     sequence: int = 0
     captured: float = 0.0
+    position: float | None = None
+    slack: Mapping[str, float] = field(default_factory=dict)
     time: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     dropped: int = 0
+    drops: Mapping[str, int] = field(default_factory=dict)
+    age: float = 0.0
+    frame: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+    frame_channels: ColourOrder = "bgr"
 
     def best(self, label: str | None = None, minimum: float = 0.0) -> ScoredClass | None:
         """The best class, or the one of that label, where its score reaches `minimum`.
@@ -82,9 +102,18 @@ class Result:
                 "postprocess": round(self.latency.postprocess, 3),
                 "total": round(self.latency.total, 3),
             },
+            "age_ms": round(self.age * 1000, 3),
             "dropped": self.dropped,
+            "drops": {cause: count for cause, count in self.drops.items() if count},
+            **self._slack(),
             **self.payload(),
         }
+
+    def _slack(self) -> dict[str, Any]:
+        """The key of a sample that several sources made."""
+        if not self.slack:
+            return {}
+        return {"slack_ms": {name: round(slack * 1000, 3) for name, slack in self.slack.items()}}
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -98,54 +127,3 @@ class ScoredClass:
     index: int
     label: str
     score: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Classification(Result):
-    """The best classes, best first."""
-
-    classes: tuple[ScoredClass, ...]
-
-    def best(self, label: str | None = None, minimum: float = 0.0) -> ScoredClass | None:
-        """As in `Result`: the best class, or the one of that label, where its score reaches `minimum`."""
-        for entry in self.classes:
-            if label is None or entry.label == label:
-                return entry if entry.score >= minimum else None
-        return None
-
-    def payload(self) -> dict[str, Any]:
-        """`classes`: a list of index, label and score; a score that is no finite number is None."""
-        return {
-            "classes": [
-                {
-                    "index": c.index,
-                    "label": c.label,
-                    "score": round(c.score, 6) if isfinite(c.score) else None,
-                }
-                for c in self.classes
-            ]
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Values(Result):
-    """The output tensors as real numbers (float32), by output name, without the batch dimension."""
-
-    values: dict[str, NDArray[np.float32]]
-
-    def payload(self) -> dict[str, Any]:
-        """`values`: nested lists; of the one output where there is one, else by output name.
-
-        JSON has no word for NaN and infinity: they are None.
-        """
-        lists = {name: _nested_list(array) for name, array in self.values.items()}
-        return {"values": next(iter(lists.values())) if len(lists) == 1 else lists}
-
-
-def _nested_list(array: NDArray[np.float32]) -> Any:
-    finite = np.isfinite(array)
-    if finite.all():
-        return array.tolist()
-    numbers = array.astype(object)
-    numbers[~finite] = None
-    return numbers.tolist()

@@ -1,0 +1,163 @@
+"""The work of `edgekit run`: results from sources to sinks, with what is told meanwhile."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from edgekit.after import Chain
+from edgekit.cli.after_options import AfterOptions
+from edgekit.cli.notify import Notifier
+from edgekit.cli.terminal import Progress
+from edgekit.errors import DataError, EdgeKitError, UsageError
+from edgekit.model import Model
+from edgekit.pipeline import Stats, run
+from edgekit.pipeline.config import PipelineConfig
+from edgekit.results import Result
+from edgekit.sinks import STDOUT, CountingSink, EventSink, ReportingSink, Sink, open_sink
+from edgekit.sinks.tolerant import tolerant
+from edgekit.sources import Event, Problem, Source
+from edgekit.sources.rows import Rows
+from edgekit.uris import redacted
+
+SHOWN_ROWS = 5
+SWITCH_SECONDS = 0.001
+"""How long a thread keeps Python's lock while another waits for it. The process is ours; a library must not do that.
+With the default of 5 ms, a thread that computes makes each inference wait that long for its results."""
+
+
+def check_sinks(sinks: Sequence[str]) -> None:
+    """See that each result goes to a place once.
+
+    Raises:
+        UsageError: a place is named twice.
+    """
+    places = [uri if uri == STDOUT else os.path.realpath(uri) for uri in sinks]
+    for at, place in enumerate(places):
+        if place in places[:at]:
+            raise UsageError(f"the sink {redacted(sinks[at])} is given twice", hint="Leave one of the two.")
+
+
+class _Skipping:
+    """Tells of samples that could not be read; of a table's rows the first few, since often all of them are alike."""
+
+    def __init__(self, progress: Progress, most: int | None) -> None:
+        self._progress, self._most = progress, most
+
+    def __call__(self, problem: Problem) -> None:
+        self._progress.skipped += 1
+        if self._most is None or self._progress.skipped <= self._most:
+            self._progress.message(f"skipped {problem}")
+
+    def finish(self) -> None:
+        """Say how many were not told of."""
+        more = self._progress.skipped - (self._most or self._progress.skipped)
+        if more > 0:
+            self._progress.message(f"skipped {more} more {'row' if more == 1 else 'rows'}")
+
+
+class _Events:
+    """Shows events of sources and sinks, and passes them to the sinks that take them."""
+
+    def __init__(self, progress: Progress, sinks: Sequence[Sink]) -> None:
+        self._progress = progress
+        self._takers = [sink for sink in sinks if isinstance(sink, EventSink)]
+        for sink in sinks:
+            if isinstance(sink, ReportingSink):
+                sink.on_event = self
+
+    def __call__(self, event: Event) -> None:
+        self._progress.message(str(event))
+        for sink in self._takers:
+            sink.event(event)
+
+
+def carry_out(model: Model, sources: Sequence[Source], config: PipelineConfig, progress: Progress) -> int:
+    """Run until the sources end, or the limit is reached.
+
+    Returns:
+        1 where samples could not be read or results not be written, else 0.
+
+    Raises:
+        EdgeKitError: there was no result at all, or what `edgekit.run` and sinks raise.
+    """
+    notifier = Notifier()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    with ExitStack() as stack:
+        stack.callback(notifier.stopping)
+        live = any(one.live for one in sources)
+        sinks = [stack.enter_context(closing(_open(uri, live=live))) for uri in config.sinks]
+        stack.callback(progress.finish)
+        skipped = _Skipping(progress, SHOWN_ROWS if all(isinstance(one, Rows) for one in sources) else None)
+        stack.callback(skipped.finish)
+        _pass_on(stack, model, sources, sinks, config, progress, skipped, notifier)
+    if progress.samples == 0:
+        raise _nothing([redacted(one.uri) for one in sources])
+    lost = any(sink.counts().refused for sink in sinks if isinstance(sink, CountingSink))
+    return 1 if progress.skipped or lost else 0
+
+
+def _open(uri: str, *, live: bool) -> Sink:
+    """A sink; what a run without end cannot write for a while is no reason to end it."""
+    sink = open_sink(uri)
+    return tolerant(sink, uri) if live and uri.partition("?")[0] != STDOUT else sink
+
+
+def _pass_on(
+    stack: ExitStack, model: Model, sources: Sequence[Source], sinks: Sequence[Sink], config: PipelineConfig,
+    progress: Progress, skipped: _Skipping, notifier: Notifier,
+) -> None:
+    """Every result that the steps after the model let through to every sink; the page gets all."""
+    stats = Stats([redacted(one.uri) for one in sources])
+    pages = [] if config.serve is None else [_page(stack, config.serve, stats, sinks, progress)]
+    events = _Events(progress, [*sinks, *pages])
+
+    def told(event: Event) -> None:
+        events(event)
+        notifier.progress(lambda: str(event))
+
+    results = stack.enter_context(closing(run(
+        model, list(sources), flow=config.flow, max_age=config.max_age, on_problem=skipped, on_event=told,
+        stats=stats, record=config.record,
+    )))
+    notifier.ready()
+    after, passed = AfterOptions(**config.after), 0
+    change, choose = Chain(after.changing()), Chain(after.passing())
+    for result in results:
+        changed = change(result)
+        if changed:
+            for page in pages:  # who looks wants to see it move
+                page.write(changed)
+        chosen = choose(changed) if changed else None
+        if chosen:
+            passed += 1
+            _write(chosen, sinks, progress, clear=STDOUT in config.sinks)
+        progress.count(result.latency)
+        notifier.progress(lambda: f"{stats.snapshot().fps:.1f} fps, {stats.snapshot().dropped} dropped")
+        if passed == config.limit:
+            break
+
+
+def _write(result: Result, sinks: Sequence[Sink], progress: Progress, *, clear: bool) -> None:
+    """One result to every sink; the live line makes room on the terminal."""
+    if clear:
+        progress.clear()
+    for sink in sinks:
+        sink.write(result)
+
+
+def _page(stack: ExitStack, address: str, stats: Stats, sinks: Sequence[Sink], progress: Progress) -> Sink:
+    from edgekit.serving import Page  # 60 ms, for who wants to look
+
+    page = stack.enter_context(Page(address, stats.snapshot, sinks))
+    progress.message(f"serving on {page.url if sys.stderr.isatty() else page.shown}")
+    return page
+
+
+def _nothing(uris: Sequence[str]) -> EdgeKitError:
+    """A file of which nothing can be used is a mistake in the call, as a damaged model is."""
+    kind = DataError if any(Path(uri).is_file() for uri in uris) else EdgeKitError
+    return kind(f"no results: nothing in {', '.join(uris)} could be read")

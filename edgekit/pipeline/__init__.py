@@ -1,0 +1,112 @@
+"""From sources through a model to results.
+
+    source ─ read, prepare (a thread each) ─ exchange ─ network, task ─ results
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from os import PathLike
+from typing import Any
+
+from edgekit.model import Model
+from edgekit.pipeline.flow import QUEUE_LENGTH, Flow, FlowRule
+from edgekit.pipeline.pipeline import Pipeline
+from edgekit.pipeline.results import open_reading, outcomes
+from edgekit.pipeline.setup import SourceLike, open_model, open_sources, row_shape
+from edgekit.pipeline.stats import Figures, Histogram, SourceFigures, Stats
+from edgekit.results import Result
+from edgekit.sources.recording import Recorder
+from edgekit.sources.types import Event, Problem, Source
+from edgekit.uris import redacted
+
+__all__ = [
+    "QUEUE_LENGTH",
+    "Figures",
+    "Flow",
+    "FlowRule",
+    "Histogram",
+    "Pipeline",
+    "SourceFigures",
+    "Stats",
+    "row_shape",
+    "run",
+]
+
+ProblemHandler = Callable[[Problem], object]
+EventHandler = Callable[[Event], object]
+
+
+def run(
+    model: Model | str | PathLike[str],
+    source: SourceLike | Sequence[SourceLike],
+    *,
+    flow: FlowRule = "auto",
+    max_age: float | None = None,
+    on_problem: ProblemHandler | None = None,
+    on_event: EventHandler | None = None,
+    record: str | PathLike[str] | None = None,
+    stats: Stats | None = None,
+    **options: Any,
+) -> Generator[Result, None, None]:
+    """Run a model on the samples of one or more sources.
+
+    Samples are read and prepared in a thread for each source, while the model runs in the caller's; the threads end
+    with the iteration. A table, which costs nothing to read, is read where it is. Where several chips share the work
+    there is a thread for each, and the results keep the order of their samples.
+
+    Args:
+        model: A model, or the path of one.
+        source: A source, or what `open_source` takes: a picture, folder, pattern, video, table, camera or stream. A
+            list of several takes them by turns.
+        flow: `freshest`: the newest sample wins, and what it replaces is dropped and counted. `every`: nothing is
+            dropped, the source waits. `auto`: `freshest` for cameras and other live sources, else `every`.
+        max_age: Seconds since its capture after which a sample is dropped and counted.
+        on_problem: Called with each sample that cannot be read, which does not end the run; by default it is
+            shown as a Python warning.
+        on_event: Called with what happens to sources, such as a connection that is lost; by default nobody is.
+        record: Folder to which every sample is written that the model runs on, with its times, so that the source
+            `replay:DIR` gives the same results again.
+        stats: Counts what happens, for who wants to see it meanwhile.
+        options: As in `load`, for a model that is given by path.
+
+    Returns:
+        An iterator of results, each with the source, number, time and age of its sample, and what was dropped before
+        it. Model and sources are opened before it is returned.
+
+    Raises:
+        EdgeKitError: as in `load` and `open_source` at once, and as in calling a model during the iteration.
+        UsageError: the source is none, or options were given for a model that is open already.
+    """
+    opened = open_model(model, options, "run")
+    sources = open_sources(source, opened)
+    rules = Flow(flow, max_age)
+    counted = stats or Stats([redacted(one.uri) for one in sources])
+    recorder = None if record is None else Recorder(record)
+    return _results(opened, sources, rules, counted, on_problem or _warn, on_event or _ignore, recorder)
+
+
+def _warn(problem: Problem) -> None:
+    warnings.warn(f"skipped {problem}", stacklevel=2)
+
+
+def _ignore(_event: Event) -> None:
+    """Nobody asked."""
+
+
+def _results(
+    model: Model, sources: Sequence[Source], flow: Flow, stats: Stats, on_problem: ProblemHandler,
+    on_event: EventHandler, recorder: Recorder | None,
+) -> Generator[Result, None, None]:
+    with closing(open_reading(model, sources, flow, stats)) as reading, closing(
+        outcomes(model, reading, stats, recorder)
+    ) as found:
+        for outcome in found:
+            if isinstance(outcome, Problem):
+                on_problem(outcome)
+            elif isinstance(outcome, Event):
+                on_event(outcome)
+            else:
+                yield outcome.result

@@ -1,0 +1,76 @@
+"""From what the user wrote to a sink."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from edgekit import plugins
+from edgekit.choices import one_of
+from edgekit.errors import UsageError
+from edgekit.sinks.lines import JsonLinesEventSink, JsonLinesSink, StdoutEventSink, StdoutSink
+from edgekit.sinks.table import CsvSink
+from edgekit.sinks.types import STDOUT, Sink
+from edgekit.sinks.video import VIDEO_SUFFIXES, VideoSink
+from edgekit.uris import redacted
+
+# Two letters at least, so that no drive letter is taken for one.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+(?=:)")
+_EVENTS = re.compile(r"\?events=(?P<answer>\w*)$")
+YES_NO = ("yes", "no")
+
+
+def open_sink(uri: str | os.PathLike[str]) -> Sink:
+    """Open a sink.
+
+    Args:
+        uri: `-` for the standard output; the path of a `.jsonl` or `.csv` file, which is appended to, and made with
+            the first result; the path of a `.mp4`, `.mkv` or `.avi` file for the frames with the results drawn on
+            them; `http://…` or `https://…` for a webhook; `mqtt://…` or `mqtts://…` for a broker; or `SCHEME:…` for
+            a sink that an installed package registered under the entry point group `edgekit.sinks`
+            (`name = "module:open"`). A file's folder exists. `?events=yes` behind `-` or `FILE.jsonl` adds a line
+            for each event of sources and sinks.
+
+    Raises:
+        UsageError: it is none of these.
+        OutputError: the file cannot be opened for writing.
+        MissingDependencyError: the sink needs a library that is not installed.
+    """
+    text = os.fspath(uri)
+    scheme = _SCHEME.match(text)
+    if scheme:
+        known = plugins.registered("edgekit.sinks")
+        if scheme.group() in known:
+            opened: Sink = known[scheme.group()].load()(text)
+            return opened
+        if "://" in text:
+            raise _no_sink(text, *known)
+    return _open_file(text)
+
+
+def _open_file(text: str) -> Sink:
+    asked = _EVENTS.search(text)
+    path = text[: asked.start()] if asked else text
+    events = asked is not None and one_of("events", asked["answer"], YES_NO) == "yes"
+    if path == STDOUT:
+        return StdoutEventSink() if events else StdoutSink()
+    suffix = Path(path).suffix.lower()
+    if suffix == ".jsonl":
+        return JsonLinesEventSink(path) if events else JsonLinesSink(path)
+    if asked:
+        raise UsageError(f"the sink {path} takes no events", hint="- and FILE.jsonl do.")
+    if suffix == ".csv":
+        return CsvSink(path)
+    if suffix in VIDEO_SUFFIXES:
+        return VideoSink(path)
+    raise _no_sink(text)
+
+
+def _no_sink(uri: str, *schemes: str) -> UsageError:
+    others = f" Schemes: {', '.join(f'{name}:' for name in sorted(schemes))}." if schemes else ""
+    return UsageError(
+        f"no sink '{redacted(uri)}'",
+        hint="Give - for the standard output, FILE.jsonl or FILE.csv for a file of results, FILE.mp4 for a video, "
+        f"mqtt://HOST/TOPIC for a broker, or http://HOST/PATH for a webhook.{others}",
+    )
