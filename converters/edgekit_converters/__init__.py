@@ -5,7 +5,6 @@ TensorFlow is loaded by a child process and by nothing else here; a model in mem
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
@@ -22,7 +21,7 @@ from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.jobs import examined, prepared
 from edgekit_converters.loading.keras_files import require_tensorflow
 from edgekit_converters.options import DEFAULT_SAMPLES, check_options
-from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
+from edgekit_converters.outcome import Agreement, Conversion, TensorSummary, finished
 from edgekit_converters.process import MODEL
 from edgekit_converters.reporting.planning import plan_report
 from edgekit_converters.tracing.shapes import Given
@@ -168,7 +167,7 @@ def convert(
     with prepared(model, source, options, calibration, gate=gate, study=planned is not None) as ready:
         conversion: Conversion = ready.run(progress, debug=debug)
         write_atomically(path, (ready.job.folder / MODEL).read_bytes())
-        conversion = dataclasses.replace(conversion, path=path, seconds=time.monotonic() - started)
+        conversion = finished(conversion, path, time.monotonic() - started)
         if planned is not None:
             planned.write(conversion, ready.job.folder)
     return conversion

@@ -103,3 +103,10 @@ class Conversion:
                 round(self.agreement.sqnr_db, 2) if math.isfinite(self.agreement.sqnr_db) else None
             )
         return facts
+
+
+def finished(conversion: Conversion, path: Path, seconds: float) -> Conversion:
+    """What the child made, under the name and with the time that the parent knows."""
+    evaluation = conversion.evaluation
+    named = dataclasses.replace(evaluation, model=path.name) if evaluation else None
+    return dataclasses.replace(conversion, path=path, seconds=seconds, evaluation=named)

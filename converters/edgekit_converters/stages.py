@@ -81,7 +81,7 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
         warnings.append(host_moving.NOTHING_MOVED)
     told = (*frozen.notes, *warnings, *placing.warnings_of(placement))
     if job.study and calibration is not None:
-        study(job, frozen, calibration, source, lowered, model, report)
+        study(job, frozen, calibration, lowered, model, report)
     return _summary(job, _Finished(model, described, calibration, agreement, held, placement, told))
 
 

@@ -19,8 +19,7 @@ from edgekit_converters.tracing.freezing import Frozen
 
 
 def study(
-    job: Job, frozen: Frozen, calibration: Calibration, source: Lowered, finished: Lowered, model: ModelFile,
-    report: OnProgress,
+    job: Job, frozen: Frozen, calibration: Calibration, finished: Lowered, model: ModelFile, report: OnProgress
 ) -> None:
     """Measure, and leave what was found at `job.folder / STUDY`.
 
@@ -28,7 +27,6 @@ def study(
         job: The conversion.
         frozen: The float model.
         calibration: Samples to measure on.
-        source: What was quantized.
         finished: What came of it.
         model: The same, as a file with its metadata.
         report: Told of the progress.

@@ -126,6 +126,7 @@ def _take_difference(original: Any, float_layer: _Layer, model: Any, layer: _Lay
     ends = np.array(operator.inputs)
     for end in (_WEIGHTS, _BIAS):
         exact, rounded = _values(original, float_layer.place(end)), _values(model, layer.place(end))
+        assert exact is not None and rounded is not None  # `_layers` has left out the others
         tensor = copy.copy(tensors[ends[end]])
         tensor.buffer = add_buffer(original, (exact - rounded.reshape(exact.shape)).astype(np.float32))
         tensors.append(tensor)

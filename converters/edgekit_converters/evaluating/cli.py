@@ -13,6 +13,7 @@ import click
 
 from edgekit.cli import debug_option, examples, is_debug
 from edgekit.cli.terminal import LiveLine, plain_warnings, quieten_opencv, without_chatter
+from edgekit.errors import UsageError
 from edgekit.labels import read_labels
 from edgekit.metadata.types import ColourOrder, ResizeRule
 from edgekit.normalization import FORMS
@@ -24,6 +25,7 @@ from edgekit_converters.evaluating.running.clusters import FORMS as BACKEND_FORM
 from edgekit_converters.evaluating.running.models import SUFFIX
 from edgekit_converters.evaluating.running.tflite import TflitePredictor
 from edgekit_converters.events import Progress
+from edgekit_converters.reporting.planning import PlannedReport, plan_report
 
 BAR = 24
 SHOWN_SKIPPED = 3
@@ -73,10 +75,15 @@ SHOWN_SKIPPED = 3
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes that share the samples of a .tflite.")
 @click.option("--backend", metavar="NAME", help=f"Where the workers are. {BACKEND_FORMS}  [default: processes]")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR",
+              help="Write a report there on a .tflite MODEL: a page, the same as JSON, and a model card.")
+@click.option("--card", type=click.Path(path_type=Path), metavar="FILE",
+              help="Markdown text for the report: intended use, limits, where the data is from.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
 @debug_option
 def evaluate_command(
-    model: Path, against: Path | None, data: Path, labels: Path | None, as_json: bool, **options: Any
+    model: Path, against: Path | None, data: Path, labels: Path | None, report: Path | None, card: Path | None,
+    as_json: bool, **options: Any,
 ) -> int:
     """Measure how good MODEL is on data: as a whole, by class and by group, with 95 % intervals.
 
@@ -87,6 +94,7 @@ def evaluate_command(
     debug = is_debug()
     if not debug:
         quieten_opencv()
+    planned = _planned(model, report, card)
     names = read_labels(labels) if labels else ()
     line = LiveLine(sys.stderr)
     with plain_warnings(lambda text: click.echo(text, err=True)):
@@ -98,11 +106,22 @@ def evaluate_command(
             )
         finally:
             line.clear()
+        if planned is not None:
+            planned.write_evaluation(model, found)
     for warning in (*found.warnings, *_skipped(found.skipped)):
         click.secho("Warning: ", fg="yellow", nl=False, err=True)
         click.echo(warning, err=True)
     click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else describe(found))
     return 1 if found.skipped else 0
+
+
+def _planned(model: Path, report: Path | None, card: Path | None) -> PlannedReport | None:
+    if report is not None and model.suffix.lower() != SUFFIX:
+        raise UsageError(
+            f"a report is on a {SUFFIX} file, and {model} is none",
+            hint="Convert it with --report, or evaluate what came of it.",
+        )
+    return plan_report(report, card)
 
 
 def _opened(path: Path | None, names: tuple[str, ...], options: dict[str, Any], debug: bool) -> TflitePredictor | None:
