@@ -30,6 +30,7 @@ from edgekit.errors import (
 
 if TYPE_CHECKING:
     from edgekit import after as after
+    from edgekit.cascade import Cascade as Cascade
     from edgekit.explaining import Explanation as Explanation
     from edgekit.explaining import explain as explain
     from edgekit.metadata.types import Metadata as Metadata
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from edgekit_converters import convert as convert
 
 __all__ = [
+    "Cascade",
     "Classification",
     "ConversionError",
     "DataError",
@@ -75,6 +77,7 @@ __all__ = [
 
 # Imported when first used, so that `import edgekit` costs a robot's start-up next to nothing.
 _HOMES = {
+    "edgekit.cascade": ("Cascade",),
     "edgekit.explaining": ("Explanation", "explain"),
     "edgekit.metadata.types": ("Metadata", "Normalization"),
     "edgekit.model": ("Model", "load"),

@@ -76,11 +76,13 @@ class Prepared:
         tensors: One array for each input, valid until what prepared it prepares the next.
         data: The sample as it was given; results point back into it.
         milliseconds: What preparing it took.
+        channels: Order of the colours of `data`.
     """
 
     tensors: list[NDArray[Any]]
     data: Any
     milliseconds: float
+    channels: ColourOrder = "rgb"
 
 
 class Preparation:
@@ -100,7 +102,7 @@ class Preparation:
         started = time.perf_counter()
         values = arrange_inputs(data, self._names)
         tensors = [adapter(value, channels) for adapter, value in zip(self._adapters, values, strict=True)]
-        return Prepared(tensors, data, (time.perf_counter() - started) * MILLISECONDS)
+        return Prepared(tensors, data, (time.perf_counter() - started) * MILLISECONDS, channels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def made_up(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float3
     return pictures, imu, (dark | slips).astype(np.intp)
 
 
-def train() -> Any:
+def train(epochs: int) -> Any:
     import keras
     from keras import layers
 
@@ -51,7 +51,7 @@ def train() -> Any:
     model = keras.Model([image, imu], layers.Dense(2, activation="softmax")(joined))
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
     pictures, windows, classes = made_up(600, 0)
-    model.fit({"image": pictures / np.float32(255), "imu": windows}, classes, epochs=12, verbose=0)
+    model.fit({"image": pictures / np.float32(255), "imu": windows}, classes, epochs=epochs, verbose=0)
     return model
 
 
@@ -80,14 +80,17 @@ def record(folder: Path, count: int) -> tuple[RecordedCamera, Path, NDArray[np.i
     return RecordedCamera(pictures, frame_times), log, classes
 
 
-def main(folder: Path, count: int = 60) -> tuple[float, float]:
-    """Returns the share of frames that were judged right, and the longest slack in seconds."""
+def main(folder: Path, count: int = 60, epochs: int = 12, **options: Any) -> tuple[float, float]:
+    """Returns the share of frames that were judged right, and the longest slack in seconds.
+
+    `options` are more of those that `edgekit.convert` takes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     pictures, windows, _ = made_up(100, 3)
     edgekit.convert(
-        train(), folder / "drive.tflite", labels=LABELS, normalize="0..1",
+        train(epochs), folder / "drive.tflite", labels=LABELS, normalize="0..1",
         calibration={"image": pictures, "imu": windows},
-        windows=WindowOptions(rate=IMU_RATE, window=str(IMU_SAMPLES)),
+        windows=WindowOptions(rate=IMU_RATE, window=str(IMU_SAMPLES)), **options,
     )
     model = edgekit.load(folder / "drive.tflite")
     camera, log, classes = record(folder, count)

@@ -197,6 +197,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     All but the child process is the same, and that ranges are not chosen by trying; both have tests of their own.
     """
     pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgekit-sdk[convert]'")
-    from edgekit_converters import process
+    from edgekit_converters import options, process
 
+    monkeypatch.setattr(options, "AUTO", "minmax")
     monkeypatch.setattr(process, "run", lambda job, report, **_others: job.carry_out(report))

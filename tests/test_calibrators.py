@@ -212,3 +212,18 @@ def test_synthetic_samples_are_of_the_kind_that_the_inputs_take(tmp_path: Path) 
     assert 0 <= low < high <= 255
     assert first >= 0
     assert last == 29
+
+
+@pytest.mark.usefixtures("in_process")
+def test_pictures_keep_the_whole_range_of_their_pixels_whatever_the_samples_hold(tmp_path: Path) -> None:
+    """Dark samples must not make the device blind to bright pictures."""
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(4, 3), keras.layers.GlobalMaxPooling2D()])
+    dark = np.random.default_rng(0).integers(0, 60, (20, 16, 16, 3), np.uint8)
+    for calibrator in ("auto", "minmax"):
+        made = edgekit.convert(
+            model, tmp_path / "model.tflite", calibration=dark, normalize="-1..1", calibrator=calibrator
+        )
+        scale = edgekit.load(made.path).inputs[0].quantization
+        assert scale is not None
+        assert scale.scale == pytest.approx(2 / 255, rel=1e-3)
+        assert scale.zero_point in (-1, 0)

@@ -198,3 +198,14 @@ def test_what_can_be_wrong_with_annotations(
     (tmp_path / "coco.json").write_text("{")
     assert command("evaluate", detector, "--data", tmp_path / "coco.json") == 2
     assert "cannot be read as JSON" in capsys.readouterr().err
+
+
+def test_a_detector_that_leaves_the_shapes_of_its_outputs_open_is_scored(shared: Path, tmp_path: Path) -> None:
+    face = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [185, 115, 170, 217], "area": 36890, "iscrowd": 0}
+    (tmp_path / "faces.json").write_text(json.dumps({
+        "images": [{"id": 1, "file_name": "grace_hopper.bmp"}], "annotations": [face],
+        "categories": [{"id": 1, "name": "face"}],
+    }))
+    model = shared / "edgetpu" / "models" / "thermal-face__thermal_face_automl_edge_fast.tflite"
+    found = evaluate(model, tmp_path / "faces.json", images=shared / "images", labels=["face"])
+    assert found.metric("map_50").model.value == pytest.approx(1.0)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 import edgekit
 from edgekit.errors import DataError, UsageError
+from edgekit.explaining.explainer import SATURATED, _saturated
 from edgekit.explaining.objectives import overlap
 from edgekit.explaining.planes import plane_of
 from edgekit.explaining.regions import _connected
-from edgekit.explaining.types import places, pooled, spread
+from edgekit.explaining.types import Region, places, pooled, spread
 from edgekit.inputs import Input
 
 Build = Callable[..., Path]
@@ -90,6 +91,15 @@ def test_a_class_that_is_seen_nowhere_gets_a_note(tiny_classifier: Path) -> None
     found = edgekit.explain(tiny_classifier, np.zeros((8, 8), np.uint8), baseline="zero", masks=32)
     assert "No mask moved" in found.notes[0]
     assert found.regions == ()
+
+
+@pytest.mark.parametrize(
+    ("method", "without", "notes"),
+    [("occlusion", 0.996, [SATURATED]), ("occlusion", 0.7, []), ("rise", 0.996, [])],
+)
+def test_a_first_region_that_moves_nothing_alone_gets_a_note(method: str, without: float, notes: list[str]) -> None:
+    assert _saturated(method, (Region((0, 0, 4, 4), 0.5, without),), 0.996) == notes
+    assert _saturated(method, (), 0.996) == []
 
 
 def test_features_are_ranked_by_name(build: Build) -> None:

@@ -98,7 +98,7 @@ def test_a_row_of_features_with_normal_data(
     ("arguments", "words"),
     [
         (["{model}", "{photos}/none.png"], "no such file"),
-        (["{model}", "{photos}", "--sample", "7"], "has no sample 7"),
+        (["{model}", "{photos}", "--sample", "7"], "has no sample 7\nIt has 3, counted from 0."),
         (["{model}", "{photos}/0.png", "-o", "why.txt"], "Let its name end in"),
         (["{model}", "{photos}/0.png", "--baseline", "median"], "--baseline cannot be 'median'"),
         (["{model}", "{photos}/0.png", "--class", "cat"], "no class 'cat'"),

@@ -65,7 +65,7 @@ def test_shapes() -> None:
         parse_features("logmel")(np.zeros((100, 1), np.float32))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.floats(150, 7000), st.sampled_from(["htk", "slaney"]))
 def test_a_tone_is_loudest_in_its_own_band(hertz: float, scale: str) -> None:
     mels = parse_features(f"logmel:bands=40,scale={scale}")(tone(hertz))
@@ -89,7 +89,7 @@ def test_the_cosine_transform_is_orthonormal() -> None:
     np.testing.assert_allclose(basis.T @ basis, np.eye(40), atol=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(2, 200), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_statistics_are_numpy_s(samples: int, channels: int, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=(samples, channels)).astype(np.float32)

@@ -57,7 +57,7 @@ def fused(frames: Any, imu: Any, window: Window | None, join: Join) -> list[Any]
     return list(Fused(Frames(frames), "image", {"imu": Follower(Imu(imu), join, window)}))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.integers(0, 2**32 - 1), st.floats(0, 0.3), st.integers(1, 60), st.sampled_from(["interpolate", "nearest"])
 )

@@ -16,9 +16,9 @@ HEAVY = (
     "edgekit_converters", "edgekit_devices", "importlib.resources.readers",
 )
 PUBLIC = {
-    "Classification", "ConversionError", "DataError", "DeviceError", "EdgeKitError", "Explanation", "Latency",
-    "Metadata", "MissingDependencyError", "MissingFileError", "Model", "ModelFileError", "Normalization", "OutputError",
-    "Pipeline", "Result", "ScoredClass",
+    "Cascade", "Classification", "ConversionError", "DataError", "DeviceError", "EdgeKitError", "Explanation",
+    "Latency", "Metadata", "MissingDependencyError", "MissingFileError", "Model", "ModelFileError", "Normalization",
+    "OutputError", "Pipeline", "Result", "ScoredClass",
     "UsageError", "Values", "__version__", "convert", "explain", "load", "run",
 }
 

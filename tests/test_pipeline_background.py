@@ -146,6 +146,11 @@ def test_stopping_ends_an_iteration_in_another_thread(model: edgekit.Model) -> N
     assert got == [[]]
 
 
+def test_one_that_is_stopped_at_once_leaves_no_thread(model: edgekit.Model) -> None:
+    for _ in range(50):
+        Pipeline(model, Memory()).start().stop()
+
+
 def test_it_does_not_start_twice(model: edgekit.Model) -> None:
     with Pipeline(model, Memory()) as pipeline, pytest.raises(UsageError, match="runs already"):
         pipeline.start()

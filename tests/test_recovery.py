@@ -18,6 +18,7 @@ from edgekit.cli import main
 from edgekit.errors import ConversionError, DataError, MissingFileError, ModelFileError, UsageError
 from edgekit.tflite import parse_model, read_model
 from edgekit_converters.accuracy.gate import MaxDrop, judge, parse_max_drop
+from edgekit_converters.evaluating.metrics.names import METRICS
 from edgekit_converters.evaluating.results import Figure, Metric
 from edgekit_converters.options import check_options
 
@@ -169,6 +170,26 @@ def test_a_model_that_holds_at_once_is_left_as_it_is(files: Files, tmp_path: Pat
     assert plain.evaluation is plain.recovery is None
 
 
+def test_groups_are_evaluated_and_the_gate_that_holds_is_told(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with np.load(files("rows.npz")) as rows:
+        np.savez(tmp_path / "sites.npz", **rows, site=np.where(np.arange(len(rows["y"])) % 3, "north", "south"))
+    arguments = [
+        files("rows.keras"), "-o", tmp_path / "a.tflite", "--calibration", files("rows.npz"), "--calibrator", "minmax",
+        "--evaluate", tmp_path / "sites.npz", "--group-by", "site", "--max-drop", "2%", "--report", tmp_path / "report",
+    ]
+    monkeypatch.setattr(sys, "argv", ["edgekit", "convert", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert ended.value.code == 0, err
+    assert "gate         held: accuracy " in out
+    assert "points, where 2 may be lost" in out
+    (grouping,) = json.loads((tmp_path / "report" / "report.json").read_text())["accuracy"]["groupings"]
+    assert (grouping["by"], [group["name"] for group in grouping["groups"]]) == ("site", ["north", "south"])
+
+
 def test_the_most_sensitive_operations_are_left_in_float_where_nothing_else_helps(
     files: Files, tmp_path: Path
 ) -> None:
@@ -211,7 +232,7 @@ def test_data_without_labels_is_gated_by_agreement_and_values_by_sqnr(files: Fil
     made = convert(files, "rows.keras", path, max_drop="20dB", task="values", **options)
     assert made.evaluation.main.name == "sqnr"
     assert made.recovery.best.verdict.value >= 20
-    with pytest.raises(UsageError, match="does not fit the metric sqnr"):
+    with pytest.raises(UsageError, match="does not fit the metric SQNR"):
         convert(files, "rows.keras", path, max_drop=0.1, task="values", **options)
 
 
@@ -258,6 +279,8 @@ def test_other_precisions_are_held_against_the_gate_too(files: Files, tmp_path: 
     [
         ({"max_drop": "1%", "evaluate": None}, UsageError, "needs data"),
         ({"target_column": "y", "evaluate": None}, UsageError, "needs data"),
+        ({"group_by": ["site"], "evaluate": None}, UsageError, "needs data"),
+        ({"group_by": ["site"]}, DataError, "no array 'site' to group by"),
         ({"max_drop": "little"}, UsageError, "max-drop cannot be"),
         ({"max_drop": "30dB"}, UsageError, "does not fit the metric accuracy"),
         ({"max_drop": "0.01"}, UsageError, "whether it means points"),
@@ -299,7 +322,7 @@ def test_a_gate_counts_in_what_fits_the_metric(measured: Metric, limit: str, dro
     verdict = judge(measured, parse_max_drop(limit))
     assert verdict.drop == pytest.approx(drop)
     assert verdict.holds is holds
-    assert measured.name in verdict.said
+    assert METRICS[measured.name].title in verdict.said
 
 
 @given(st.floats(0, 1e6, allow_nan=False), st.sampled_from(["%", "dB", ""]))

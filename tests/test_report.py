@@ -56,11 +56,15 @@ def evaluation() -> Evaluation:
         Part(f"{name}{EVIL}" if name == "cat" else name, at, 50, (metric("recall", 0.9 - at / 20, 0.92),))
         for at, name in enumerate(("cat", "dog", "owl"))
     )
-    night = Part("night", None, 40, (metric("accuracy", 0.7, 0.85),), True, "accuracy changes by -15 points here")
+    said = "loses 15 points more than the other samples"
+    night = Part("night", None, 40, (metric("accuracy", 0.7, 0.85),), True, said)
     day = Part("day", None, 110, (metric("accuracy", 0.9, 0.9),))
     return Evaluation(
         model="digits.tflite", against=f"float{EVIL}", data="test.npz", task="classification", samples=150,
-        metrics=(metric("accuracy", 0.86, 0.9), metric("sqnr", 21.5, 0.0, "dB")), classes=classes,
+        metrics=(
+            metric("accuracy", 0.86, 0.9), metric("top_5", 0.99, 0.99), metric("agreement", 0.9, 1.0),
+            metric("sqnr", 21.5, 0.0, "dB"),
+        ), classes=classes,
         labels=(f"cat{EVIL}", "dog", "owl"), confusion=((45, 3, 2), (5, 42, 3), (0, 9, 41)),
         groupings=(Grouping("light", (night, day)),), warnings=("few samples by night",), device="cpu",
     )
@@ -156,7 +160,7 @@ def test_the_json_has_hashes_figures_and_estimates(tmp_path: Path, facts: Report
     assert re.fullmatch(r"[0-9a-f]{64}", found["model"]["sha256"])
     assert found["timestamp"] == "2026-01-02T03:04:05+00:00"
     assert found["provenance"]["source"] == {"name": "digits.keras", "sha256": "ab" * 32}
-    assert found["accuracy"]["flagged"] == [{"name": "night", "note": "accuracy changes by -15 points here"}]
+    assert found["accuracy"]["flagged"] == [{"name": "night", "note": "loses 15 points more than the other samples"}]
     assert found["cost"]["macs"] == 640
     assert found["cost"]["measured_latency_ms"]["runs"] == 50
     estimates = found["cost"]["estimated_latency_ms"]
@@ -190,8 +194,17 @@ def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_told(tmp_p
 def test_what_has_to_be_seen_stands_first(tmp_path: Path, facts: ReportFacts) -> None:
     write_report(tmp_path / "report", facts)
     head = page(tmp_path / "report").text.partition("Intended use and limits")[0]
-    for words in ("The gate is missed", "night loses more than the others", "outliers in the data"):
+    for words in ("The gate is missed", "night loses 15 points more", "outliers in the data"):
         assert words in head
+
+
+def test_operations_of_one_layer_can_be_told_apart(tmp_path: Path, facts: ReportFacts) -> None:
+    costs = [OperationCost(at, kind, f"t{at}", "dense", "Dense", 30.0, 28.0, 35.0)
+             for at, kind in enumerate(("FULLY_CONNECTED", "SOFTMAX"))]
+    alone = OperationCost(2, "CONV_2D", "t2", "conv", "Conv2D", 30.0, 28.0, 35.0)
+    write_report(tmp_path / "report", replace(facts, sensitivity=Sensitivity(50, 27.0, (*costs, alone), 0.5)))
+    text = page(tmp_path / "report").text
+    assert all(name in text for name in ("dense (FULLY_CONNECTED)", "dense (SOFTMAX)", "conv (Conv2D)"))
 
 
 def test_the_model_card_has_the_sections_of_the_paper(tmp_path: Path, facts: ReportFacts) -> None:
@@ -201,10 +214,12 @@ def test_the_model_card_has_the_sections_of_the_paper(tmp_path: Path, facts: Rep
     assert set(HEADINGS) <= set(parts)
     assert "For digits." in parts["Intended Use"]
     assert "UCI digits" in parts["Training Data"]
-    assert "No letters." in card
+    assert "No letters." in parts["Caveats and Recommendations"]  # under the user's heading Limits
     assert "| accuracy | 86.00 % (84.00 to 88.00) | 90.00 % | -4.00 points (-5.00 to -3.00) |" in card
-    assert "night loses more than the others" in parts["Quantitative Analyses"]
+    assert "**night** loses 15 points more than the other samples" in parts["Quantitative Analyses"]
     assert "Not said" in parts["Ethical Considerations"]
+    assert "| top-5 accuracy |" in card
+    assert "| same class | 90.00 % (88.00 to 92.00) |  |  |" in card  # the float model agrees with itself
 
 
 def test_an_earlier_report_is_replaced_and_anything_else_left_alone(tmp_path: Path, facts: ReportFacts) -> None:

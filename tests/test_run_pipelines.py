@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -137,6 +138,42 @@ def test_check_opens_all_and_runs_nothing(config: Path, call: Call, capfd: pytes
     assert call(config, "--check") == 2
 
 
+@pytest.mark.parametrize(
+    ("sink", "code", "words"),
+    [("absent/out.jsonl", 1, "absent/out.jsonl cannot be written"), ("photos.jsonl", 1, "directory"),
+     ("out.txt", 2, "no sink"), ("mqtt://broker", 2, "no topic"), ("http:///path", 2, "names no server"),
+     ("out.csv?events=yes", 2, "takes no events")],
+)
+def test_check_looks_at_the_sinks_and_opens_none(
+    config: Path, call: Call, capfd: pytest.CaptureFixture[str], sink: str, code: int, words: str
+) -> None:
+    (config.parent / "photos.jsonl").mkdir()
+    config.write_text(config.read_text().replace("out.jsonl", sink))
+    (config.parent / "tiny.tflite").unlink()  # told before a model is opened
+    assert call(config, "--check") == code
+    assert words in capfd.readouterr().err
+    assert not list(config.parent.glob("out*"))
+
+
+def test_a_check_does_not_wait_for_a_sink(config: Path, call: Call) -> None:
+    os.mkfifo(config.parent / "out.jsonl")
+    assert call(config, "--check") == 0
+    config.write_text(config.read_text().replace("out.jsonl", "mqtt://127.0.0.1:9/a"))
+    assert call(config, "--check") == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--zone", "door=1,2,x"], "is no zone"), (["--line", "a"], "is no line"), (["--max-rate", "5"], "5"),
+     (["--hold", "1"], "--hold goes with")],
+)
+def test_wrong_steps_after_the_model_are_told_before_it_is_opened(
+    call: Call, capfd: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    assert call("absent.tflite", PATTERN, *options) == 2
+    assert words in capfd.readouterr().err
+
+
 def test_every_mistake_of_a_file_is_told_with_its_line(
     config: Path, call: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,8 +200,8 @@ track = "yes"
     assert err.splitlines()[1:] == [
         "  line 1: sources has to be a list of texts, not 'camera:0'",
         "  line 2: flow cannot be 'fastest' (did you mean 'freshest'?); it is one of auto, freshest, every",
-        "  line 3: no key 'treshold'; there are sources, sinks, flow, max_age, limit, record, serve, model, windows, "
-        "after",
+        "  line 3: no key 'treshold'; there are sources, sinks, flow, max_age, limit, record, serve, model, models, "
+        "windows, after",
         "  line 4: limit has to be a whole number from 1, not true",
         "  line 6: path is missing in [model]",
         "  line 7: no key 'pth' in [model]; did you mean 'path'?",

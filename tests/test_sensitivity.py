@@ -151,6 +151,13 @@ def test_a_recurrent_model_is_measured_and_printed_as_json(tmp_path: Path, ask: 
     (lstm,) = (cost for cost in facts["operations"] if cost["type"] == "UNIDIRECTIONAL_SEQUENCE_LSTM")
     assert (lstm["layer"], lstm["kind"]) == ("memory", "LSTM")
     assert lstm["alone_db"] > 10
+    assert "only 8 calibration samples" in facts["warnings"][0]
+
+
+def test_samples_that_were_made_up_are_told_loudly(model: Any, tmp_path: Path, ask: Command) -> None:
+    model.save(tmp_path / "model.keras")
+    code, out, err = ask(tmp_path / "model.keras", "--calibration", "synthetic", "--calibrator", "minmax")
+    assert (code, "SYNTHETIC DATA" in err, "SYNTHETIC" in out) == (0, True, False)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +166,7 @@ def test_a_recurrent_model_is_measured_and_printed_as_json(tmp_path: Path, ask: 
         ((), "--calibration"),
         (("--calibration", "nowhere.npz"), "nowhere.npz"),
         (("--calibration", "data.npy", "--chart", "no/folder/x.svg"), "cannot write"),
+        (("--calibration", "data.npy", "--chart", "x.png"), "Let its name end in .svg"),
     ],
 )
 def test_wrong_use_is_told_before_the_work(

@@ -29,7 +29,7 @@ def example(name: str) -> dict[str, Any]:
 def test_activities_of_a_watch_are_as_right_in_int8_as_in_float(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("aeon")
     activity, serial = example("sensors_activity"), example("sensors_serial")
-    float_right, int8_right = activity["main"](tmp_path, kind, epochs=5 if kind == "lstm" else 10, calibrator="minmax")
+    float_right, int8_right = activity["main"](tmp_path, kind, epochs=4 if kind == "lstm" else 8, calibrator="minmax")
     assert float_right > 0.5
     assert abs(float_right - int8_right) <= 0.025 + 1e-9
     model = edgekit.load(tmp_path / f"{kind}.tflite")
@@ -37,7 +37,7 @@ def test_activities_of_a_watch_are_as_right_in_int8_as_in_float(kind: str, tmp_p
     if kind == "conv":
         # The same recordings at 1 kHz through a serial port that is unplugged halfway.
         _, _, series, wanted, names = activity["load_motions"]()
-        chosen = np.arange(0, 40, 4)
+        chosen = np.arange(0, 40, 5)
         labels, events = serial["pretend"](tmp_path / "conv.tflite", series[chosen].reshape(-1, 6))
         assert events[:3] == ["connected", "lost", "retrying"] or events[:3] == ["connected", "lost", "connected"]
         assert labels[:4] == [names[wanted[at]] for at in chosen[:4]]
@@ -68,8 +68,10 @@ def test_a_machine_s_sound_is_scored_as_the_float_model_does_and_a_whistle_is_fo
     outputs = np.asarray(keras.models.load_model(shared / "keras" / "ad01.h5", compile=False)(windows))
     errors = np.square(outputs - windows).mean(axis=1)
     assert len(well) == len(errors)
-    assert np.mean([result.score for result in well]) == pytest.approx(errors.mean(), rel=0.02)
-    np.testing.assert_allclose([result.score for result in well], errors, rtol=0.1)
+    scores = np.array([result.score for result in well])
+    assert scores.mean() == pytest.approx(errors.mean(), rel=0.005)
+    assert np.mean(np.abs(scores / errors - 1) <= 0.02) > 0.95
+    np.testing.assert_allclose(scores, errors, rtol=0.07)
     assert not any(result.is_anomaly for result in well)
     assert all(result.is_anomaly for result in ill[100:])
     assert not any(result.is_anomaly for result in ill[:96])
@@ -77,7 +79,7 @@ def test_a_machine_s_sound_is_scored_as_the_float_model_does_and_a_whistle_is_fo
 
 
 def test_a_camera_and_an_imu_drive_a_robot_together(tmp_path: Path) -> None:
-    right, slack = example("sensors_fusion")["main"](tmp_path)
+    right, slack = example("sensors_fusion")["main"](tmp_path, 30, epochs=8, calibrator="minmax")
     assert right > 0.9
     assert slack < 0.5 / 200
 

@@ -220,8 +220,8 @@ def test_a_bus_or_sensor_that_is_not_there_is_an_error(bus: Bus) -> None:
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("i2c:1?address=0x68", "lacks the number"),
-        ("i2c:one?address=0x68&registers=a:0:B", "lacks the number"),
+        ("i2c:1?address=0x68", "lacks registers"),
+        ("i2c:one?address=0x68&registers=a:0:B", "lacks the number of the bus"),
         ("i2c:1?address=0x168&registers=a:0:B", "'0x168' is no byte"),
         ("i2c:1?address=1&registers=a:0:2h", "registers cannot be"),
         ("i2c:1?address=1&registers=a:0:B,b:1:B&scale=1,2,3", "one for each of 2 registers"),

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import edgekit
 from edgekit.clocks import DeviceClock, SampleClock
 from edgekit.errors import DataError, UsageError
+from edgekit.metadata.types import Window
 from edgekit.sources import Problem, Sample
 from edgekit.windows import Block, Windowed, WindowOptions, window_of
 from edgekit.windows.opening import open_stream, open_windowed
@@ -194,7 +195,7 @@ def test_pictures_are_no_stream(photos: Path) -> None:
     assert not isinstance(open_windowed(photos, None, (8, 8, 1)), Windowed)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.floats(-2e-4, 2e-4), st.floats(-1e5, 1e5), st.floats(1e-4, 0.02), st.integers(1, 20), st.integers(0, 2**32 - 1)
 )
@@ -232,7 +233,7 @@ def test_data_that_was_held_up_is_no_step_of_the_clock() -> None:
     assert late[-1] == pytest.approx(13, abs=0.2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.one_of(st.none(), st.just(100.0)))
 def test_samples_without_times_get_rising_ones(sizes: list[int], rate: float | None) -> None:
     clock, times, arrived = SampleClock(rate), [], 1000.0
@@ -243,3 +244,10 @@ def test_samples_without_times_get_rising_ones(sizes: list[int], rate: float | N
     assert len(whole) == sum(sizes)
     assert (np.diff(whole) > 0).all()
     assert abs(whole[-1] - arrived) < 0.05
+
+
+def test_a_log_too_short_for_a_window_says_what_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("t,x\n" + "".join(f"{at / 50},{at}\n" for at in range(60)))
+    [problem] = open_windowed(str(tmp_path / "log.csv"), Window(100, 25, 50.0), (100, 1))
+    assert isinstance(problem, Problem)
+    assert "60 samples over 1.18 s, and it takes windows of 100 samples" in problem.reason

@@ -214,7 +214,7 @@ def test_checksums_are_those_of_the_catalogue() -> None:
     assert CHECKSUMS["crc16-modbus"][1](digits)[0] == 0x4B37
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.sampled_from(["sum8", "xor8", "crc16", "crc16-modbus"]),
     st.lists(st.tuples(st.binary(max_size=30), st.integers(-1000, 1000)), min_size=1, max_size=20),
@@ -254,7 +254,7 @@ def test_a_frame_with_a_wrong_checksum_is_a_problem(port: Port) -> None:
     np.testing.assert_allclose(np.diff(times), 0.002, atol=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.binary(max_size=400), st.integers(1, 50))
 def test_no_bytes_whatsoever_end_the_reading(data: bytes, size: int) -> None:
     for make in (
@@ -266,7 +266,7 @@ def test_no_bytes_whatsoever_end_the_reading(data: bytes, size: int) -> None:
             reader.feed(data[at : at + size], float(at))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=30),
     st.integers(1, 40), st.sampled_from([",", ";", "\t", " "]),

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from edgekit.errors import DeviceError, MissingDependencyError, UsageError
-from edgekit.sources import Event, Problem
+from edgekit.metadata.types import Window
+from edgekit.sources import Event, Problem, Sample, open_source
 from edgekit.windows import Block
-from edgekit.windows.opening import open_stream
+from edgekit.windows.opening import open_stream, open_windowed
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 
@@ -93,7 +94,7 @@ def test_no_microphone_is_an_error_in_arecord_s_words(arecord: Callable[[str], N
 def test_nothing_to_record_with_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(MissingDependencyError, match="nothing to record with") as caught:
+    with pytest.raises(MissingDependencyError, match="mic:0 cannot be opened") as caught:
         next(iter(open_stream("mic:0").blocks()))
     assert "libportaudio2" in caught.value.hint
 
@@ -178,6 +179,49 @@ def test_the_standard_input_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None
     assert [item.values.tolist() for item in items if is_block(item)] == [[[1, 2]], [[3, 4]]]
     assert [item.channels for item in items if is_block(item)] == [("x", "y")] * 2
     assert sum(isinstance(item, Problem) for item in items) == 1
+
+
+@pytest.mark.parametrize("times", [True, False])
+def test_a_log_through_a_pipe_gives_the_windows_of_the_file(
+    times: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"{at / 5:.1f},{at},{-at}\n" if times else f"{at},{-at}\n" for at in range(4000))
+    (tmp_path / "log.csv").write_text(("t,x,y\n" if times else "x,y\n") + rows)
+    windows = Window(50, 50, 5.0)
+    wanted = list(open_windowed(str(tmp_path / "log.csv"), windows, (50, 2)))
+    with (tmp_path / "log.csv").open() as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        source = open_windowed("-", windows, (50, 2))
+        assert not source.live  # so that the pipeline waits rather than drops
+        found = [item for item in source if isinstance(item, Sample)]
+    assert len(found) == len(wanted) == 80
+    for item, same in zip(found, wanted, strict=True):
+        assert isinstance(same, Sample)
+        np.testing.assert_array_equal(item.data, same.data)
+        assert item.position == same.position
+
+
+def test_rows_through_a_pipe_are_none_of_them_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        os.write(writing, b"".join(b"%d,1\n" % at for at in range(500)))
+        os.close(writing)
+        source = open_source("-")
+        assert not source.live
+        assert [int(np.asarray(item.data)[0]) for item in source if isinstance(item, Sample)] == list(range(500))
+
+
+def test_a_live_writer_on_the_standard_input_gets_times_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        os.write(writing, b"t,x\n5,1\n5.5,2\n")
+        os.close(writing)
+        started = time.monotonic()
+        [block] = [item for item in open_stream("stdin:?live=yes").blocks() if is_block(item)]
+    assert block.times[-1] >= started
+    assert np.ptp(block.times) == pytest.approx(0.5)
 
 
 def test_a_sine_is_the_same_each_time_and_says_what_it_lacks() -> None:

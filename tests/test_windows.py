@@ -55,7 +55,7 @@ def recordings(draw: st.DrawFn) -> Block:
     return block(draw(st.floats(0, 1e6)) + np.cumsum(steps), values)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     recordings(), st.lists(st.integers(1, 90), min_size=1, max_size=5), st.integers(1, 40), st.integers(1, 60),
     st.one_of(st.none(), st.floats(0.5, 2000)), st.one_of(st.none(), st.floats(1e-3, 2)),
@@ -69,7 +69,7 @@ def test_windows_do_not_depend_on_how_the_samples_come_in_blocks(
     assert told(pieces(whole, sizes), window, invalid) == told(iter([whole]), window, invalid)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(1, 300), st.integers(1, 50), st.integers(1, 70), st.lists(st.integers(1, 60), min_size=1, max_size=4),
     st.floats(1, 20000), st.floats(0, 1e5),
@@ -88,7 +88,7 @@ def test_a_stream_at_its_own_rate_is_cut_like_an_array(
             assert cut.end - cut.start == pytest.approx((size - 1) / rate, rel=1e-3, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.floats(20, 2000), st.floats(1, 500), st.floats(0, 0.45), st.integers(0, 2**32 - 1))
 def test_resampling_is_the_straight_line_between_neighbours(
     own: float, rate: float, jitter: float, seed: int
@@ -162,7 +162,7 @@ def test_what_becomes_of_values_that_no_sensor_gives(invalid: Any, expected: lis
     assert windower.invalid == 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.one_of(st.floats(-5, 5, width=32), st.just(NAN)), min_size=1, max_size=40), st.integers(1, 7))
 def test_hold_gives_the_last_good_value(values: list[float], size: int) -> None:
     held, expected = None, []

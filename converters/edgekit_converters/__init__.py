@@ -61,6 +61,7 @@ def convert(
     evaluate: AnyPath | None = None,
     max_drop: str | float | None = None,
     target_column: str | None = None,
+    group_by: Sequence[str] = (),
     report: AnyPath | None = None,
     card: AnyPath | None = None,
     progress: OnProgress | None = None,
@@ -118,6 +119,7 @@ def convert(
             the float model's); `30dB` an SQNR of 30 dB at least, for data without labels. Where more is lost, other
             ways to quantize are tried (docs/accuracy.md), and if none does, nothing is written.
         target_column: Column of a `.csv`, or array of an `.npz`, that holds the labels.
+        group_by: Columns, arrays, or `folder:LEVEL`, to give each metric by group.
         report: Folder to write a report into (docs/reports.md): a page, the same as JSON, and a model card.
         card: Markdown text for the report: intended use, limits, where the data is from.
         progress: Called now and then with what is being done.
@@ -151,7 +153,7 @@ def convert(
         calibrator=calibrator, head=head, head_options=head_options,
         windows=windows,
     )
-    gate = check_gate(evaluate, max_drop, target_column)
+    gate = check_gate(evaluate, max_drop, target_column, group_by)
     planned = plan_report(report, card)
     source = examined(model)
     if options.calibrated and calibration is None:

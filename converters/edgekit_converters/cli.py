@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from edgekit.cli import debug_option, examples, is_debug, own_command
+from edgekit.cli.layout import visible
 from edgekit.cli.terminal import LiveLine
 from edgekit.cli.window_options import window_options
 from edgekit.inputs import is_picture_shape
@@ -64,6 +65,8 @@ KILO = 1000
                    "Where more is, other ways to quantize are tried; if none does, nothing is written.")
 @click.option("--target-column", metavar="NAME", default=None,
               help="Column or array of that data that holds the labels.")
+@click.option("--group-by", multiple=True, metavar="NAME",
+              help="Give its metrics by group: a column, an array, or folder:LEVEL. May be given several times.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR",
               help="Write a report on the model there: a page, the same as JSON, and a model card.")
 @click.option("--card", type=click.Path(path_type=Path), metavar="FILE",
@@ -150,6 +153,9 @@ def describe(conversion: Conversion) -> str:
         lines.append(f"  accuracy     {_agreement(conversion)}")
     if conversion.evaluation:
         lines.append(f"  evaluation   {_evaluation(conversion.evaluation)}")
+        lines += [f"  flagged      {visible(part.name)} {part.note}" for part in conversion.evaluation.flagged]
+    if conversion.recovery:
+        lines.append(f"  gate         held: {conversion.recovery.best.verdict.said}")
     if conversion.recovery and len(conversion.recovery.steps) > 1:
         lines += [f"  recovery     {line}" for line in conversion.recovery.lines()]
     if conversion.placement:

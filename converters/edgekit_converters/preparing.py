@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edgekit.metadata import Normalization
 from edgekit.tflite import parse_model, read_model
 from edgekit_converters import checking
 from edgekit_converters.accuracy.choosing import Calibrated, Chooser
@@ -14,7 +15,7 @@ from edgekit_converters.events import OnProgress
 from edgekit_converters.lowering import host_moving, surgery
 from edgekit_converters.lowering.floating import to_flatbuffer
 from edgekit_converters.lowering.host_moving import HostSteps
-from edgekit_converters.lowering.quantizing import to_int16x8
+from edgekit_converters.lowering.quantizing import Range, to_int16x8
 from edgekit_converters.process import Job
 from edgekit_converters.samples.calibration import Calibration, Feed, load_calibration, spread
 from edgekit_converters.samples.names import SYNTHETIC
@@ -24,6 +25,7 @@ from edgekit_converters.tracing.places import Place
 from edgekit_converters.tracing.recording import places_with_outputs
 
 FLOAT_MODEL = "float.tflite"
+MOST_BRIGHT = 255.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,10 @@ def in_float(job: Job, frozen: Frozen, calibration: Calibration | None) -> Lower
     return Lowered(flatbuffer, used, moved, places_with_outputs(frozen.function, names, frozen.places))
 
 
-def quantized(job: Job, model: Lowered, calibration: Calibration, fixed: frozenset[str], report: OnProgress) -> Lowered:
+def quantized(
+    job: Job, model: Lowered, calibration: Calibration, fixed: Mapping[str, Range | None],
+    report: OnProgress,
+) -> Lowered:
     """A float model with its activations quantized, as the precision says.
 
     Args:
@@ -127,7 +132,19 @@ def quantized(job: Job, model: Lowered, calibration: Calibration, fixed: frozens
     )
 
 
-def fixed_tensors(frozen: Frozen, calibration: Calibration) -> frozenset[str]:
-    """Names of the inputs and outputs whose ranges are not to be chosen."""
-    carried = (name for link in frozen.states for name in (link.input.name, link.output))
-    return frozenset({*calibration.normalizations, *carried})
+def fixed_tensors(frozen: Frozen, calibration: Calibration) -> dict[str, Range | None]:
+    """Inputs and outputs whose ranges are not to be chosen, by name: that of pictures is what pixels of 0 to 255
+    become, whatever the samples hold; that of a state stays as measured (None)."""
+    carried = {name: None for link in frozen.states for name in (link.input.name, link.output)}
+    return {**{name: _of_pixels(way) for name, way in calibration.normalizations.items()}, **carried}
+
+
+def _of_pixels(normalization: Normalization) -> Range:
+    ends = [(pixel - mean) / std for pixel in (0.0, MOST_BRIGHT) for mean, std in _channels(normalization)]
+    return min(ends), max(ends)
+
+
+def _channels(normalization: Normalization) -> list[tuple[float, float]]:
+    count = max(len(normalization.mean), len(normalization.std))
+    means, stds = (values * count if len(values) == 1 else values for values in (normalization.mean, normalization.std))
+    return list(zip(means, stds, strict=True))

@@ -166,7 +166,9 @@ class Referee:
         return score(found, dataset, subject, against=answers, against_name=FLOAT, metrics=chosen)
 
     def _ask_float(self, subject: Subject) -> tuple[Dataset, Predictions]:
-        opened = open_dataset(self._gate.data, subject, target_column=self._gate.target_column)
+        opened = open_dataset(
+            self._gate.data, subject, target_column=self._gate.target_column, group_by=self._gate.group_by
+        )
         dataset = replace(opened, name=self._gate.data_name, samples=_Kept(opened.samples))
         predictor = KerasPredictor(self._opened.frozen, float_inputs(subject.inputs))
         return dataset, self._ask(predictor, dataset, subject, "evaluating the float model")

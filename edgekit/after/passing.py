@@ -21,14 +21,16 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|min|h)")
 def state_of(result: Result) -> Hashable:
     """What is to be told of a result, without scores and places, by which two are compared.
 
-    The best class; how many objects of each class there are, where they are tracked which ones, and the counts of zones
-    and lines; the classes in a segmentation; whether something is an anomaly; which word was heard. Of other
-    tasks all that they say.
+    The best class; how many objects of each class there are, where they are tracked which ones, what a cascade's second
+    model says of them, and the counts of zones and lines; the classes in a segmentation; whether something is an
+    anomaly; which word was heard. Of other tasks all that they say.
     """
     if isinstance(result, Classification):
         return result.classes[0].index if result.classes else None
     if isinstance(result, (Detection, Pose)) and result.objects is not None:
-        objects = Counter((item.index, item.id, item.zones) for item in result.objects)
+        objects = Counter(
+            (item.index, item.id, item.zones, item.inner and state_of(item.inner)) for item in result.objects
+        )
         lines = tuple((name, line) for name, line in (result.lines or {}).items())
         return frozenset(objects.items()), lines
     if isinstance(result, Segmentation):

@@ -34,12 +34,16 @@ class BySource(Generic[State]):
 
     def __init__(self, make: Callable[[], State]) -> None:
         self._make = make
-        self._states: OrderedDict[str, State] = OrderedDict()
+        self._states: OrderedDict[tuple[str, str], State] = OrderedDict()
 
     def of(self, result: Result) -> State:
-        """The memory of the result's source. In a folder of pictures each is a source: the oldest are forgotten."""
-        state = self._states.pop(result.source, None)
-        self._states[result.source] = state = self._make() if state is None else state
+        """The memory of the result's source, for each of the models that run on it side by side.
+
+        In a folder of pictures each is a source: the oldest are forgotten.
+        """
+        key = result.source, result.model
+        state = self._states.pop(key, None)
+        self._states[key] = state = self._make() if state is None else state
         if len(self._states) > MOST_SOURCES:
             self._states.popitem(last=False)
         return state

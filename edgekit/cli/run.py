@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from edgekit.cli import debug_option, examples, is_debug
 from edgekit.cli.after_options import AfterOptions, after_options
-from edgekit.cli.running import carry_out, check_sinks
+from edgekit.cli.running import carry_out, check_sinks, steps_of
 from edgekit.cli.streams import print_output
 from edgekit.cli.task_options import task_options
 from edgekit.cli.terminal import Progress, plain_warnings, quieten_opencv, without_chatter
@@ -21,9 +21,9 @@ from edgekit.cli.window_options import window_options
 from edgekit.errors import UsageError
 from edgekit.interpreter import MOST_THREADS
 from edgekit.metadata.types import ColourOrder, ResizeRule
-from edgekit.model import load
 from edgekit.pipeline import FlowRule
-from edgekit.pipeline.config import PipelineConfig, read_config
+from edgekit.pipeline.config import ModelConfig, PipelineConfig, read_config
+from edgekit.pipeline.models import Models, side_by_side
 from edgekit.pipeline.setup import open_sources
 from edgekit.sinks import STDOUT
 from edgekit.uris import redacted
@@ -143,25 +143,34 @@ def run_command(
     else:
         _check_source(sources)
         config = PipelineConfig(
-            model, _load_options(options), sources, sinks or (STDOUT,), flow, max_age, limit, record, serve,
-            asdict(after),
+            {"": ModelConfig(model, _load_options(options))}, sources, sinks or (STDOUT,), flow, max_age, limit, record,
+            serve, asdict(after),
         )
     check_sinks(config.sinks)
+    steps_of(config)  # says what is wrong before the model is opened
     if not is_debug(context):
         quieten_opencv()
     progress = Progress(sys.stderr)
     with plain_warnings(progress.message):
         with nullcontext() if is_debug(context) else without_chatter():
-            opened = load(config.model, **config.options)
+            opened = side_by_side({name: one.open() for name, one in config.models.items()})
         found = open_sources(config.sources, opened)
         if check:
-            print_output(f"{model} is sound: {opened.task} on {opened.device}, from {_named(config.sources)}")
+            places = f"from {_listed(config.sources)} to {_listed(config.sinks)}"
+            print_output(f"{model} is sound: {_described(opened)}, {places}")
             return 0
         return carry_out(opened, found, config, progress)
 
 
-def _named(uris: Sequence[str]) -> str:
+def _listed(uris: Sequence[str]) -> str:
     return ", ".join(map(redacted, uris))
+
+
+def _described(models: Models) -> str:
+    """Each model's task and device."""
+    return "; ".join(
+        f"{name}{': ' if name else ''}{model.task} on {model.device}" for name, model in models.named.items()
+    )
 
 
 def _check_source(sources: Sequence[str]) -> None:

@@ -13,15 +13,17 @@ from edgekit.cli.after_options import AfterOptions
 from edgekit.cli.notify import Notifier
 from edgekit.cli.terminal import Progress
 from edgekit.errors import DataError, EdgeKitError, UsageError
-from edgekit.model import Model
 from edgekit.pipeline import Stats, run
 from edgekit.pipeline.config import PipelineConfig
+from edgekit.pipeline.models import Models
 from edgekit.results import Result
-from edgekit.sinks import STDOUT, CountingSink, EventSink, ReportingSink, Sink, open_sink
+from edgekit.sinks import STDOUT, CountingSink, EventSink, ReportingSink, Sink, check_sink, open_sink
 from edgekit.sinks.tolerant import tolerant
 from edgekit.sources import Event, Problem, Source
 from edgekit.sources.rows import Rows
 from edgekit.uris import redacted
+
+Steps = dict[str, tuple[Chain, Chain]]
 
 SHOWN_ROWS = 5
 SWITCH_SECONDS = 0.001
@@ -30,15 +32,28 @@ With the default of 5 ms, a thread that computes makes each inference wait that 
 
 
 def check_sinks(sinks: Sequence[str]) -> None:
-    """See that each result goes to a place once.
+    """See that results can be written, as far as that is known before, and that each goes to a place once.
 
     Raises:
+        EdgeKitError: as in `check_sink`.
         UsageError: a place is named twice.
     """
+    for uri in sinks:
+        check_sink(uri)
     places = [uri if uri == STDOUT else os.path.realpath(uri) for uri in sinks]
     for at, place in enumerate(places):
         if place in places[:at]:
             raise UsageError(f"the sink {redacted(sinks[at])} is given twice", hint="Leave one of the two.")
+
+
+def steps_of(config: PipelineConfig) -> Steps:
+    """What happens to the results of each model, by its name: what changes them, and what chooses among them.
+
+    Raises:
+        UsageError: a zone, line or rate that is none, or options that do not go together.
+    """
+    options = {name: AfterOptions(**config.after_of(name)) for name in config.models}
+    return {name: (Chain(after.changing()), Chain(after.passing())) for name, after in options.items()}
 
 
 class _Skipping:
@@ -75,7 +90,7 @@ class _Events:
             sink.event(event)
 
 
-def carry_out(model: Model, sources: Sequence[Source], config: PipelineConfig, progress: Progress) -> int:
+def carry_out(models: Models, sources: Sequence[Source], config: PipelineConfig, progress: Progress) -> int:
     """Run until the sources end, or the limit is reached.
 
     Returns:
@@ -84,7 +99,7 @@ def carry_out(model: Model, sources: Sequence[Source], config: PipelineConfig, p
     Raises:
         EdgeKitError: there was no result at all, or what `edgekit.run` and sinks raise.
     """
-    notifier = Notifier()
+    notifier, steps = Notifier(), steps_of(config)
     sys.setswitchinterval(SWITCH_SECONDS)
     with ExitStack() as stack:
         stack.callback(notifier.stopping)
@@ -93,7 +108,7 @@ def carry_out(model: Model, sources: Sequence[Source], config: PipelineConfig, p
         stack.callback(progress.finish)
         skipped = _Skipping(progress, SHOWN_ROWS if all(isinstance(one, Rows) for one in sources) else None)
         stack.callback(skipped.finish)
-        _pass_on(stack, model, sources, sinks, config, progress, skipped, notifier)
+        _pass_on(stack, models, sources, sinks, config, steps, progress, skipped, notifier)
     if progress.samples == 0:
         raise _nothing([redacted(one.uri) for one in sources])
     lost = any(sink.counts().refused for sink in sinks if isinstance(sink, CountingSink))
@@ -107,8 +122,8 @@ def _open(uri: str, *, live: bool) -> Sink:
 
 
 def _pass_on(
-    stack: ExitStack, model: Model, sources: Sequence[Source], sinks: Sequence[Sink], config: PipelineConfig,
-    progress: Progress, skipped: _Skipping, notifier: Notifier,
+    stack: ExitStack, models: Models, sources: Sequence[Source], sinks: Sequence[Sink], config: PipelineConfig,
+    steps: Steps, progress: Progress, skipped: _Skipping, notifier: Notifier,
 ) -> None:
     """Every result that the steps after the model let through to every sink; the page gets all."""
     stats = Stats([redacted(one.uri) for one in sources])
@@ -120,13 +135,13 @@ def _pass_on(
         notifier.progress(lambda: str(event))
 
     results = stack.enter_context(closing(run(
-        model, list(sources), flow=config.flow, max_age=config.max_age, on_problem=skipped, on_event=told,
+        models.named, list(sources), flow=config.flow, max_age=config.max_age, on_problem=skipped, on_event=told,
         stats=stats, record=config.record,
     )))
     notifier.ready()
-    after, passed = AfterOptions(**config.after), 0
-    change, choose = Chain(after.changing()), Chain(after.passing())
+    passed = 0
     for result in results:
+        change, choose = steps[result.model]
         changed = change(result)
         if changed:
             for page in pages:  # who looks wants to see it move

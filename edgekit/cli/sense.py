@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.cli import debug_option, examples
 from edgekit.cli.terminal import Progress
@@ -104,6 +105,12 @@ def _names(block: Block) -> tuple[str, ...]:
     return block.channels or tuple(f"c{at}" for at in range(1, block.values.shape[1] + 1))
 
 
+def _shortest(values: NDArray[np.float32]) -> list[list[float]]:
+    """Numbers that print with no more digits than tell them from other float32."""
+    rows: list[list[float]] = values.astype("U").astype(np.float64).tolist()
+    return rows
+
+
 class _Printer:
     """Lines of JSON; what is no number is null."""
 
@@ -112,7 +119,7 @@ class _Printer:
 
     def write(self, block: Block) -> None:
         names = _names(block)
-        for at, row in zip(block.times.tolist(), block.values.tolist(), strict=True):
+        for at, row in zip(block.times.tolist(), _shortest(block.values), strict=True):
             values = {name: value if np.isfinite(value) else None for name, value in zip(names, row, strict=True)}
             self._stream.write(to_json({"t": round(at, DIGITS), **values}, separators=(",", ":")) + "\n")
         self._stream.flush()
@@ -128,8 +135,8 @@ class _Writer:
         if not self._begun:
             self._file.write(",".join(("t", *_names(block))) + "\n")
             self._begun = True
-        for at, row in zip(block.times.tolist(), block.values.tolist(), strict=True):
-            self._file.write(f"{at:.9f}," + ",".join(f"{value:.9g}" for value in row) + "\n")
+        for at, row in zip(block.times.tolist(), block.values.astype("U").tolist(), strict=True):
+            self._file.write(f"{at:.9f},{','.join(row)}\n")
         self._file.flush()
 
 

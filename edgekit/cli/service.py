@@ -129,7 +129,8 @@ def _groups(said: PipelineConfig) -> str:
     """Groups whose devices the sources need."""
     needed = {"serial": "dialout", "i2c": "i2c", "mic": "audio", "gpio": "gpio"}
     schemes = {uri.partition(":")[0] for uri in said.sources}
-    coral = "coral" in str(said.options.get("device", ""))
+    models = [one for model in said.models.values() for one in (model, model.inner) if one is not None]
+    coral = any("coral" in str(one.options.get("device", "")) for one in models)
     return " ".join(["video", *(needed[one] for one in sorted(schemes & set(needed))), *(["plugdev"] if coral else [])])
 
 

@@ -78,7 +78,10 @@ def _object(canvas: Canvas, found: Mapping[str, Any]) -> None:
     if not box or None in box:
         return
     track = found.get("id")
-    canvas.box(tuple(box), colour_of(found.get("index", 0) if track is None else track), _title(found, track))
+    title = _title(found, track)
+    if classes := (found.get("inner") or {}).get("classes"):  # of the second model of a cascade
+        title += f": {_title(classes[0])}"
+    canvas.box(tuple(box), colour_of(found.get("index", 0) if track is None else track), title)
 
 
 def _title(found: Mapping[str, Any], track: int | None = None) -> str:

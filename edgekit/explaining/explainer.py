@@ -18,7 +18,7 @@ from edgekit.explaining.occlusion import Heat, occlude
 from edgekit.explaining.planes import BASELINES, plane_of
 from edgekit.explaining.probing import OnProgress, Probe
 from edgekit.explaining.rise import rise
-from edgekit.explaining.types import Explanation, Method
+from edgekit.explaining.types import Explanation, Method, Region
 from edgekit.metadata.types import ColourOrder
 from edgekit.model import Model, load
 from edgekit.preprocess import check_image
@@ -29,6 +29,10 @@ MASKS = {"occlusion": 200, "rise": 1000}
 """How many by default."""
 LEAST_MASKS = 32
 SECONDS = 60.0
+SATURATED = (
+    "Hiding the first region alone does not lower the score: it is near its limit. The method rise, which hides half "
+    "at once, may show more."
+)
 ALL_CLASSES = 2**31 - 1
 FLAT = 1e-6
 MOST_HIDDEN = 0.8
@@ -100,6 +104,7 @@ def explain(
     heat, used = _heat(probe, method, planned, ends[0], random)
     notes += _remarks(heat, ends, objective)
     found = regions.regions(probe, heat)
+    notes += _saturated(method, found, ends[0]) if objective.bounded else []
     columns = regions.columns(probe, heat, ends[0])
     faith = faithfulness.measure(probe, heat, ends, objective.bounded, random) if faithful else None
     return Explanation(
@@ -109,6 +114,11 @@ def explain(
         seconds=time.monotonic() - started, seed=seed, cells=heat.astype(np.float32), size=plane.size, regions=found,
         columns=columns, faithfulness=faith, notes=tuple(notes),
     )
+
+
+def _saturated(method: str, found: Sequence[Region], whole: float) -> list[str]:
+    """A note where the first region's patches only count together with others."""
+    return [SATURATED] if method == "occlusion" and found and found[0].without >= whole else []
 
 
 def _masks(method: str, masks: int | None) -> int:
@@ -176,6 +186,6 @@ def _remarks(heat: Heat, ends: tuple[float, float], objective: Objective) -> lis
     if objective.bounded and ends[1] >= MOST_HIDDEN * ends[0]:
         remarks.append(
             f"The score is still {ends[1]:.3f} where everything is hidden: this baseline looks to the model nearly "
-            "like what is explained. Choose another one."
+            "like what is explained. Choose another baseline."
         )
     return remarks

@@ -34,11 +34,14 @@ def read_sample(uri: str, number: int, model: Model) -> Sample:
     if Path(uri).suffix.lower() in TABLE_SUFFIXES and Path(uri).is_file() and _is_of_steps(uri, shape):
         return Sample(_window(uri, number, shape), uri, number)
     source: Any = open_source(uri, shape=shape)
+    count = 0
     with closing(source) if hasattr(source, "close") else nullcontext():
         for item in source:
-            if isinstance(item, (Sample, Problem)) and item.sequence == number:
-                return _good(item)
-    raise DataError(f"{uri} has no sample {number}", hint="Samples are counted from 0.")
+            if isinstance(item, (Sample, Problem)):
+                if item.sequence == number:
+                    return _good(item)
+                count = item.sequence + 1
+    raise DataError(f"{uri} has no sample {number}", hint=f"It has {count}, counted from 0.")
 
 
 def _good(item: Sample | Problem) -> Sample:

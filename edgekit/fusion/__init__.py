@@ -12,6 +12,6 @@ from __future__ import annotations
 
 from edgekit.fusion.joining import JOINS, Join
 from edgekit.fusion.opening import fuse
-from edgekit.fusion.source import Fused
+from edgekit.fusion.source import Follower, Fused
 
-__all__ = ["JOINS", "Fused", "Join", "fuse"]
+__all__ = ["JOINS", "Follower", "Fused", "Join", "fuse"]

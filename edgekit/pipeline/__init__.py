@@ -1,6 +1,6 @@
-"""From sources through a model to results.
+"""From sources through models to results.
 
-    source ─ read, prepare (a thread each) ─ exchange ─ network, task ─ results
+    source ─ read, prepare (a thread each) ─ exchange ─ networks, tasks ─ results
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from contextlib import closing
 from os import PathLike
 from typing import Any
 
-from edgekit.model import Model
 from edgekit.pipeline.flow import QUEUE_LENGTH, Flow, FlowRule
+from edgekit.pipeline.models import Models, ModelsLike, open_models, row_shape
 from edgekit.pipeline.pipeline import Pipeline
 from edgekit.pipeline.results import open_reading, outcomes
-from edgekit.pipeline.setup import SourceLike, open_model, open_sources, row_shape
+from edgekit.pipeline.setup import SourceLike, open_sources
 from edgekit.pipeline.stats import Figures, Histogram, SourceFigures, Stats
 from edgekit.results import Result
 from edgekit.sources.recording import Recorder
@@ -40,7 +40,7 @@ EventHandler = Callable[[Event], object]
 
 
 def run(
-    model: Model | str | PathLike[str],
+    model: ModelsLike,
     source: SourceLike | Sequence[SourceLike],
     *,
     flow: FlowRule = "auto",
@@ -51,14 +51,16 @@ def run(
     stats: Stats | None = None,
     **options: Any,
 ) -> Generator[Result, None, None]:
-    """Run a model on the samples of one or more sources.
+    """Run a model, or several side by side, on the samples of one or more sources.
 
     Samples are read and prepared in a thread for each source, while the model runs in the caller's; the threads end
     with the iteration. A table, which costs nothing to read, is read where it is. Where several chips share the work
     there is a thread for each, and the results keep the order of their samples.
 
     Args:
-        model: A model, or the path of one.
+        model: A model, a `Cascade`, or the path of a model. A list of several, or a mapping of names to them, runs
+            them side by side: each sample goes to all, one after another, and each gives a result, which has its
+            name in `model`: in a list that of its file.
         source: A source, or what `open_source` takes: a picture, folder, pattern, video, table, camera or stream. A
             list of several takes them by turns.
         flow: `freshest`: the newest sample wins, and what it replaces is dropped and counted. `every`: nothing is
@@ -70,7 +72,7 @@ def run(
         record: Folder to which every sample is written that the model runs on, with its times, so that the source
             `replay:DIR` gives the same results again.
         stats: Counts what happens, for who wants to see it meanwhile.
-        options: As in `load`, for a model that is given by path.
+        options: As in `load`, for models that are given by path.
 
     Returns:
         An iterator of results, each with the source, number, time and age of its sample, and what was dropped before
@@ -78,9 +80,10 @@ def run(
 
     Raises:
         EdgeKitError: as in `load` and `open_source` at once, and as in calling a model during the iteration.
-        UsageError: the source is none, or options were given for a model that is open already.
+        UsageError: the source is none, options were given for a model that is open already, or models take unlike
+            samples.
     """
-    opened = open_model(model, options, "run")
+    opened = open_models(model, options, "run")
     sources = open_sources(source, opened)
     rules = Flow(flow, max_age)
     counted = stats or Stats([redacted(one.uri) for one in sources])
@@ -97,11 +100,11 @@ def _ignore(_event: Event) -> None:
 
 
 def _results(
-    model: Model, sources: Sequence[Source], flow: Flow, stats: Stats, on_problem: ProblemHandler,
+    models: Models, sources: Sequence[Source], flow: Flow, stats: Stats, on_problem: ProblemHandler,
     on_event: EventHandler, recorder: Recorder | None,
 ) -> Generator[Result, None, None]:
-    with closing(open_reading(model, sources, flow, stats)) as reading, closing(
-        outcomes(model, reading, stats, recorder)
+    with closing(open_reading(models, sources, flow, stats)) as reading, closing(
+        outcomes(models, reading, stats, recorder)
     ) as found:
         for outcome in found:
             if isinstance(outcome, Problem):
@@ -109,4 +112,4 @@ def _results(
             elif isinstance(outcome, Event):
                 on_event(outcome)
             else:
-                yield outcome.result
+                yield from outcome.results

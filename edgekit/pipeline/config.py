@@ -17,6 +17,9 @@
     [after]
     lines = ["door=0.5,0,0.5,1"]
     on_change = true
+
+A table `[model.inner]` is a model that runs on what the first one found; `[models.NAME]` in the place of `[model]` are
+models side by side, each of which may have an `[models.NAME.after]` of its own.
 """
 
 from __future__ import annotations
@@ -24,18 +27,20 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
+from edgekit.cascade import Cascade
 from edgekit.errors import MissingFileError, UsageError
-from edgekit.interpreter import MOST_THREADS
-from edgekit.metadata.types import ColourOrder, ResizeRule
+from edgekit.model import load
 from edgekit.pipeline.flow import FlowRule
-from edgekit.windows.spec import POLICIES, WindowOptions
+from edgekit.pipeline.models import Runnable
+from edgekit.pipeline.schema import AFTER, BESIDE, FILES, INNER, MODEL, TOP, WINDOWS, Key
+from edgekit.windows.spec import WindowOptions
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -46,78 +51,49 @@ STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """What a key of the file may hold.
+class InnerConfig:
+    """The second model of a cascade.
 
     Attributes:
-        kind: In words, for messages.
-        fits: Whether a value is of that kind.
-        choices: All values that there are; none where any of the kind goes.
+        path: Of its file.
+        options: As in `edgekit.load`.
+        objects: As in `Cascade`.
+        margin: As in `Cascade`.
     """
 
-    kind: str
-    fits: Callable[[Any], bool]
-    choices: tuple[str, ...] = ()
-
-    def mistake(self, value: object) -> str:
-        """What is wrong with a value; empty where nothing is."""
-        if not self.fits(value):
-            return f"has to be {self.kind}, not {_shown(value)}"
-        if self.choices and value not in self.choices:
-            near = difflib.get_close_matches(str(value), self.choices, n=1)
-            meant = f" (did you mean '{near[0]}'?)" if near else ""
-            return f"cannot be {_shown(value)}{meant}; it is one of {', '.join(self.choices)}"
-        return ""
+    path: str
+    options: Mapping[str, Any]
+    objects: tuple[str, ...] = ()
+    margin: float = 0.0
 
 
-def _shown(value: object) -> str:
-    return f"'{value}'" if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A model, or a cascade of two.
 
+    Attributes:
+        path: Of its file.
+        options: As in `edgekit.load`.
+        inner: What runs on the objects that it finds.
+        after: What happens to its results, in the place of what the pipeline says for all.
+    """
 
-def _text(choices: tuple[str, ...] = ()) -> Key:
-    return Key("a text in quotes", lambda value: isinstance(value, str) and bool(value), choices)
+    path: str
+    options: Mapping[str, Any]
+    inner: InnerConfig | None = None
+    after: Mapping[str, Any] | None = None
 
+    def open(self) -> Runnable:
+        """Open it.
 
-def _number(words: str, fits: Callable[[float], bool]) -> Key:
-    return Key(words, lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and fits(value))
-
-
-def _whole(least: int, most: int | None = None) -> Key:
-    words = f"a whole number from {least}" + (f" to {most}" if most else "")
-    return Key(
-        words,
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= (most or value),
-    )
-
-
-_TEXTS = Key(
-    "a list of texts", lambda value: isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
-)
-_TABLE = Key("a table", lambda value: isinstance(value, dict))
-_POSITIVE = _number("a number above 0", lambda value: 0 < value < float("inf"))
-_SHARE = _number("a number from 0 to 1", lambda value: 0 <= value <= 1)
-_SECONDS = _number("a number from 0", lambda value: 0 <= value < float("inf"))
-_SWITCH = Key("true or false", lambda value: isinstance(value, bool))
-_FILES = ("labels", "enrolled")
-
-TOP: Mapping[str, Key] = MappingProxyType({
-    "sources": _TEXTS, "sinks": _TEXTS, "flow": _text(get_args(FlowRule)), "max_age": _POSITIVE, "limit": _whole(1),
-    "record": _text(), "serve": _text(), "model": _TABLE, "windows": _TABLE, "after": _TABLE,
-})
-MODEL: Mapping[str, Key] = MappingProxyType({
-    "path": _text(), "device": _text(), "device_options": _TABLE, "threads": _whole(1, MOST_THREADS), "task": _text(),
-    "head": _text(), "head_options": _TABLE, "labels": _text(), "normalize": _text(),
-    "channels": _text(get_args(ColourOrder)), "resize": _text(get_args(ResizeRule)), "top": _whole(1),
-    "score": _SHARE, "iou": _SHARE, "enrolled": _text(),
-})
-WINDOWS: Mapping[str, Key] = MappingProxyType({
-    "window": _text(), "hop": _text(), "rate": _POSITIVE, "features": _text(), "invalid": _text(POLICIES),
-    "limits": _text(), "max_gap": _POSITIVE,
-})
-AFTER: Mapping[str, Key] = MappingProxyType({
-    "track": _SWITCH, "zones": _TEXTS, "lines": _TEXTS, "smooth": _SECONDS, "debounce": _SECONDS, "max_rate": _text(),
-    "on_change": _SWITCH, "hold": _SECONDS,
-})
+        Raises:
+            EdgeKitError: as in `edgekit.load` and `Cascade`.
+        """
+        model = load(self.path, **self.options)
+        if self.inner is None:
+            return model
+        inner = load(self.inner.path, **self.inner.options)
+        return Cascade(model, inner, objects=self.inner.objects, margin=self.inner.margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +101,7 @@ class PipelineConfig:
     """What a file says, with its paths made whole.
 
     Attributes:
-        model: Path of the model.
-        options: As in `edgekit.load`.
+        models: By name, side by side; one that is alone has the name "".
         sources: As in `edgekit.run`.
         sinks: As in `edgekit.sinks.open_sink`.
         flow: As in `edgekit.run`.
@@ -137,8 +112,7 @@ class PipelineConfig:
         after: What happens to results after the model, by the names of the command's options.
     """
 
-    model: str
-    options: Mapping[str, Any]
+    models: Mapping[str, ModelConfig]
     sources: tuple[str, ...]
     sinks: tuple[str, ...] = (STDOUT,)
     flow: FlowRule = "auto"
@@ -147,6 +121,11 @@ class PipelineConfig:
     record: str | None = None
     serve: str | None = None
     after: Mapping[str, Any] = field(default_factory=dict)
+
+    def after_of(self, model: str) -> Mapping[str, Any]:
+        """What happens to the results of the model of that name."""
+        own = self.models[model].after
+        return self.after if own is None else own
 
 
 @dataclass(slots=True)
@@ -190,15 +169,33 @@ def read_config(path: str | PathLike[str]) -> PipelineConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is no TOML: {error}") from error
     mistakes = _Mistakes(_lines(text))
-    mistakes.check("", table, TOP, ("sources", "model"))
-    model, windows, after = (_table(table, name) for name in ("model", "windows", "after"))
-    if isinstance(table.get("model"), dict):
-        mistakes.check("model", model, MODEL, ("path",))
+    mistakes.check("", table, TOP, ("sources",))
+    windows, after = (_table(table, name) for name in ("windows", "after"))
+    if ("model" in table) == ("models" in table):
+        mistakes.add("", "models", "there has to be either [model] or [models.NAME], for several side by side")
+    for name, model in _models(table):
+        _check_model(mistakes, f"models.{name}" if name else "model", model)
     mistakes.check("windows", windows, WINDOWS, ())
     mistakes.check("after", after, AFTER, ())
     if mistakes.found:
         raise _unsound(file, mistakes.found)
-    return replace(_config(file.parent, table, model, windows), after=MappingProxyType(after))
+    return replace(_config(file.parent, table, windows), after=MappingProxyType(after))
+
+
+def _models(table: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The tables of models, by name."""
+    if isinstance(table.get("model"), dict):
+        yield "", table["model"]
+    for name, model in _table(table, "models").items():
+        if isinstance(model, dict):
+            yield name, model
+
+
+def _check_model(mistakes: _Mistakes, where: str, model: dict[str, Any]) -> None:
+    mistakes.check(where, model, MODEL if where == "model" else BESIDE, ("path",))
+    mistakes.check(f"{where}.after", _table(model, "after"), AFTER, ())
+    if isinstance(model.get("inner"), dict):
+        mistakes.check(f"{where}.inner", model["inner"], INNER, ("path",))
 
 
 def _table(table: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -211,19 +208,34 @@ def _unsound(file: Path, found: list[tuple[int, str]]) -> UsageError:
     return UsageError(f"{file} has {len(found)} {'mistake' if len(found) == 1 else 'mistakes'}:\n{listed}")
 
 
-def _config(
-    folder: Path, table: Mapping[str, Any], model: dict[str, Any], windows: dict[str, Any]
-) -> PipelineConfig:
-    options = {name: _placed(folder, value) if name in _FILES else value for name, value in model.items()}
-    if windows:
-        options["windows"] = WindowOptions(**windows)
+def _config(folder: Path, table: Mapping[str, Any], windows: dict[str, Any]) -> PipelineConfig:
+    cut = {"windows": WindowOptions(**windows)} if windows else {}
     return PipelineConfig(
-        _placed(folder, options.pop("path")), MappingProxyType(options),
+        MappingProxyType({name: _model(folder, model, cut) for name, model in _models(table)}),
         tuple(_placed(folder, uri) for uri in table["sources"]),
         tuple(_placed(folder, uri) for uri in table.get("sinks", (STDOUT,))),
         table.get("flow", "auto"), table.get("max_age"), table.get("limit"),
         _placed(folder, table["record"]) if "record" in table else None, table.get("serve"),
     )
+
+
+def _model(folder: Path, said: Mapping[str, Any], windows: Mapping[str, Any]) -> ModelConfig:
+    options = _options(folder, said)
+    inner, after = options.pop("inner", None), options.pop("after", None)
+    return ModelConfig(
+        _placed(folder, options.pop("path")), MappingProxyType({**options, **windows}),
+        None if inner is None else _inner(folder, inner), after,
+    )
+
+
+def _inner(folder: Path, said: Mapping[str, Any]) -> InnerConfig:
+    options = _options(folder, said)
+    objects, margin = tuple(options.pop("objects", ())), options.pop("margin", 0.0)
+    return InnerConfig(_placed(folder, options.pop("path")), MappingProxyType(options), objects, margin)
+
+
+def _options(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _placed(folder, value) if name in FILES else value for name, value in said.items()}
 
 
 _URI = re.compile(r"[a-z][a-z0-9+.-]+:")
@@ -240,6 +252,13 @@ def _placed(folder: Path, uri: str) -> str:
     return scheme + str(folder / path)
 
 
+def _above(table: str) -> Iterator[tuple[str, str]]:
+    """The keys of tables that a table's name stands for: `a.b` for `a` of the file, and `b` of `a`."""
+    parts = table.split(".")
+    for at, part in enumerate(parts):
+        yield ".".join(parts[:at]), part
+
+
 _HEAD = re.compile(r"\s*\[\s*([\w.-]+)\s*\]")
 _KEY = re.compile(r"\s*([\w-]+)\s*=")
 
@@ -252,7 +271,8 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
         if head := _HEAD.match(line):
             table = head[1]
             found.setdefault((table, ""), number)
-            found.setdefault(("", table), number)
+            for above, name in _above(table):
+                found.setdefault((above, name), number)
         elif key := _KEY.match(line):
             found.setdefault((table, key[1]), number)
     return found

@@ -23,12 +23,12 @@ class Ready:
 
     Attributes:
         sample: What the source gave.
-        prepared: Its tensors.
+        prepared: Its tensors, for each of the models.
         release: Called once nobody reads the tensors any more.
     """
 
     sample: Sample
-    prepared: Prepared
+    prepared: tuple[Prepared, ...]
     release: Callable[[], None]
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from types import TracebackType
 from typing import Any
 
+from edgekit.choices import one_of
 from edgekit.errors import UsageError
-from edgekit.model import Model
 from edgekit.pipeline.flow import QUEUE_LENGTH, Flow, FlowRule
+from edgekit.pipeline.models import ModelsLike, open_models
 from edgekit.pipeline.reading import Reading
 from edgekit.pipeline.results import Done, open_reading, outcomes
-from edgekit.pipeline.setup import SourceLike, open_model, open_sources
+from edgekit.pipeline.setup import SourceLike, open_sources
 from edgekit.pipeline.stats import Figures, Stats
 from edgekit.results import Result
 from edgekit.sources.recording import Recorder
@@ -32,23 +33,24 @@ class _Taker:
     def __init__(self, replaces: bool) -> None:
         self.replaces = replaces
         self.waiting: deque[Result] = deque()
-        self.unseen = 0
+        self.unseen: Counter[str] = Counter()
 
     @property
     def full(self) -> bool:
         return not self.replaces and len(self.waiting) >= QUEUE_LENGTH
 
     def put(self, result: Result) -> None:
-        if self.replaces and self.waiting:
-            self.waiting.clear()
-            self.unseen += 1
+        unseen = next((one for one in self.waiting if one.model == result.model), None) if self.replaces else None
+        if unseen is not None:
+            self.waiting.remove(unseen)
+            self.unseen[result.model] += 1
         self.waiting.append(result)
 
     def take(self) -> Result:
         """The next, whose drops count what this iteration was too slow for, and whose age is that of now."""
         result = self.waiting.popleft()
         drops = dict(result.drops)
-        drops["busy"] = drops.get("busy", 0) + self.unseen
+        drops["busy"] = drops.get("busy", 0) + self.unseen[result.model]
         return replace(
             result, drops=drops, dropped=sum(drops.values()), age=time.monotonic() - result.captured
         )
@@ -69,12 +71,12 @@ class Pipeline:
     `when_result`. Iterating gives every result then, and the newest one under `freshest`.
 
     Args:
-        model: A model, or the path of one.
+        model: As in `run`: a model, a `Cascade`, a path, or several of them side by side.
         source: A source, or what `open_source` takes; or a list of several, which take turns.
         flow: `freshest`, `every`, or `auto`: by the source. See `Flow`.
         max_age: Seconds after which a sample is dropped rather than run.
         record: As in `run`.
-        options: As in `load`, for a model that is given by path.
+        options: As in `load`, for models that are given by path.
 
     Attributes:
         when_result: Called with each result, in the model's thread; what it raises ends the pipeline.
@@ -86,12 +88,12 @@ class Pipeline:
     """
 
     def __init__(
-        self, model: Model | str | PathLike[str], source: SourceLike | Sequence[SourceLike], *,
+        self, model: ModelsLike, source: SourceLike | Sequence[SourceLike], *,
         flow: FlowRule = "auto", max_age: float | None = None, record: str | PathLike[str] | None = None,
         **options: Any,
     ) -> None:
-        self.model = open_model(model, options, "Pipeline")
-        self.sources = open_sources(source, self.model)
+        self._models = open_models(model, options, "Pipeline")
+        self.sources = open_sources(source, self._models)
         self.when_result: Callable[[Result], object] | None = None
         self.when_event: Callable[[Event], object] | None = None
         self.when_problem: Callable[[Problem], object] | None = None
@@ -106,7 +108,7 @@ class Pipeline:
     def _clear(self) -> None:
         self._stats = Stats([redacted(source.uri) for source in self.sources])
         self._takers: list[_Taker] = []
-        self._latest: Result | None = None
+        self._latest: dict[str, Result] = {}
         self._error: BaseException | None = None
         self._asked, self._stopping, self._ended = False, False, False
 
@@ -120,7 +122,7 @@ class Pipeline:
             raise UsageError("the pipeline runs already")
         self._clear()
         self._recorder = None if self._record is None else Recorder(self._record)
-        self._reading = open_reading(self.model, self.sources, self._flow, self._stats)
+        self._reading = open_reading(self._models, self.sources, self._flow, self._stats)
         self._thread = threading.Thread(target=self._work, name="edgekit pipeline", daemon=True)
         self._thread.start()
         return self
@@ -140,22 +142,27 @@ class Pipeline:
         """Whether results may still come."""
         return self._thread is not None and not self._ended
 
-    def latest(self, max_age: float | None = None) -> Result | None:
+    def latest(self, max_age: float | None = None, model: str | None = None) -> Result | None:
         """The newest result; waits for nothing.
 
         Args:
             max_age: Seconds since the capture of its sample, at most; None for any age.
+            model: Which of several models made it; None for any.
 
         Returns:
             None where there is none, or the newest is older than that. Its `age` is that of now.
 
         Raises:
+            UsageError: there is no model of that name.
             BaseException: what ended the pipeline, where it failed.
         """
+        if model is not None:
+            one_of("model", model, tuple(self._models.named))
         with self._changed:
             self._ask()
             self._raise_error()
-            result = self._latest
+            found = [result for name, result in self._latest.items() if model in (None, name)]
+        result = max(found, key=lambda one: one.captured, default=None)
         if result is None:
             return None
         age = time.monotonic() - result.captured
@@ -231,7 +238,7 @@ class Pipeline:
         reading = self._reading
         assert reading is not None
         try:
-            for outcome in outcomes(self.model, reading, self._stats, self._recorder):
+            for outcome in outcomes(self._models, reading, self._stats, self._recorder):
                 if not self._publish(outcome):
                     break
         except BaseException as error:  # raised again where somebody asks for results
@@ -249,7 +256,7 @@ class Pipeline:
         elif isinstance(outcome, Event):
             _tell(self.when_event, outcome)
         else:
-            return self._publish_result(outcome.result)
+            return all(self._publish_result(result) for result in outcome.results)
         return not self._stopping
 
     def _publish_result(self, result: Result) -> bool:
@@ -257,7 +264,7 @@ class Pipeline:
             self._changed.wait_for(self._has_room)
             if self._stopping:
                 return False
-            self._latest = result
+            self._latest[result.model] = result
             for taker in self._takers:
                 taker.put(result)
             self._changed.notify_all()

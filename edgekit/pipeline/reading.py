@@ -12,43 +12,45 @@ from typing import Protocol
 import numpy as np
 
 from edgekit.errors import DataError
-from edgekit.model import Model, Preparation
 from edgekit.pipeline.exchange import Exchange, Failure, Item, Ready
+from edgekit.pipeline.models import Models, Preparing, Runnable
 from edgekit.sources.types import Event, Problem, Sample, Source
 from edgekit.uris import redacted
 
+ASK_SECONDS = 0.05
 STOP_SECONDS = 1.5
 """Longest wait for readers to notice that they are not wanted any more; a process is to end within 2 s."""
 
 
 class Preparer:
-    """Prepares samples for a model, each in buffers that nothing else writes to until they are released.
+    """Prepares samples for the models, each in buffers that nothing else writes to until they are released.
 
     There are as many sets of buffers as samples on their way: no copying, and nothing is overwritten that the
     network still reads.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self._free: list[Preparation] = []
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self._free: list[tuple[Preparing, ...]] = []
 
     def __call__(self, sample: Sample) -> Ready:
         """Prepare one.
 
         Raises:
-            DataError: the model does not take it.
+            DataError: a model does not take it.
             UsageError: pixels for a model of unknown normalization.
         """
-        _check_picture(self._model, sample)
-        preparation = self._free.pop() if self._free else self._model.preparation()
+        for model in self._models.all:
+            _check_picture(model, sample)
+        preparations = self._free.pop() if self._free else tuple(model.preparation() for model in self._models.all)
         try:
-            prepared = preparation(sample.data, sample.channels)
+            prepared = tuple(prepare(sample.data, sample.channels) for prepare in preparations)
         except DataError as error:
             raise DataError(f"{redacted(sample.source)}: {error.message}", hint=error.hint) from error
-        return Ready(sample, prepared, partial(self._free.append, preparation))
+        return Ready(sample, prepared, partial(self._free.append, preparations))
 
 
-def _check_picture(model: Model, sample: Sample) -> None:
+def _check_picture(model: Runnable, sample: Sample) -> None:
     """See that a picture goes to a model of pictures, or is one of the model's numbers itself."""
     data, taker = sample.data, model.inputs[0] if model.inputs else None
     if not isinstance(data, np.ndarray) or taker is None or taker.image is not None:
@@ -77,9 +79,10 @@ class Reader:
 
     def _read(self) -> None:
         try:
-            items = iter(self._source)
+            items = iter(self._source)  # forgets a `stop` that came before it, and so:
             try:
-                self._pass_on(items)
+                if not self._exchange.closed:
+                    self._pass_on(items)
             finally:
                 _close(items)
         except BaseException as error:  # raised again where it is seen
@@ -92,15 +95,21 @@ class Reader:
             if self._exchange.closed or not self._exchange.put(self._lane, prepared(item, self._prepare)):
                 return
 
-    def stop(self) -> None:
+    def ask(self) -> None:
         """Ask the source to give no more, where it can be asked."""
         stop = getattr(self._source, "stop", None)
         if stop is not None:
             stop()
 
-    def join(self, seconds: float) -> None:
-        """Wait for the thread, not longer than that."""
-        self._thread.join(max(0.0, seconds))
+    def stop(self, seconds: float) -> None:
+        """Wait for the thread, not longer than that; one whose source only begins may forget that it was asked."""
+        ends = time.monotonic() + seconds
+        while self._thread.is_alive():
+            self.ask()
+            left = ends - time.monotonic()
+            self._thread.join(max(0.0, min(left, ASK_SECONDS)))
+            if left <= 0:
+                return
 
 
 def prepared(item: Sample | Problem | Event, prepare: Preparer) -> Item:
@@ -134,13 +143,13 @@ class ReadingAhead:
 
     Args:
         sources: What to read.
-        model: For whom.
+        models: For whom.
         exchange: Where to, a lane each.
     """
 
-    def __init__(self, sources: Sequence[Source], model: Model, exchange: Exchange) -> None:
+    def __init__(self, sources: Sequence[Source], models: Models, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._readers = [Reader(source, Preparer(model), exchange, lane) for lane, source in enumerate(sources)]
+        self._readers = [Reader(source, Preparer(models), exchange, lane) for lane, source in enumerate(sources)]
         for reader in self._readers:
             reader.start()
 
@@ -160,18 +169,18 @@ class ReadingAhead:
     def close(self) -> None:
         """End the threads."""
         self._exchange.close()
-        for reader in self._readers:
-            reader.stop()
         ends = time.monotonic() + STOP_SECONDS
         for reader in self._readers:
-            reader.join(ends - time.monotonic())
+            reader.ask()
+        for reader in self._readers:
+            reader.stop(ends - time.monotonic())
 
 
 class ReadingHere:
     """One source, read where its samples are taken: a row of a table is there in microseconds."""
 
-    def __init__(self, source: Source, model: Model) -> None:
-        self._items, self._prepare = iter(source), Preparer(model)
+    def __init__(self, source: Source, models: Models) -> None:
+        self._items, self._prepare = iter(source), Preparer(models)
         self.finished = False
 
     def take(self) -> tuple[int, Item] | None:

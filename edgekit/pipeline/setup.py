@@ -1,4 +1,4 @@
-"""What `run` and `Pipeline` are given, opened and checked."""
+"""The sources that `run` and `Pipeline` are given, opened and checked."""
 
 from __future__ import annotations
 
@@ -9,38 +9,17 @@ from typing import Any
 
 from edgekit.errors import UsageError
 from edgekit.fusion import fuse
-from edgekit.model import Model, load
+from edgekit.model import Model
+from edgekit.pipeline.models import Models, Runnable
 from edgekit.sources import Source
 from edgekit.windows.opening import open_windowed
-
-LOAD_OPTIONS = (
-    "device", "device_options", "threads", "task", "head", "head_options", "labels", "normalize", "channels", "resize",
-    "top", "score", "iou", "enrolled", "windows",
-)
-"""What `run` passes on to `load`."""
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
 
 SourceLike = Source | str | PathLike[str]
 
 
-def open_model(model: Model | str | PathLike[str], options: dict[str, Any], caller: str) -> Model:
-    """The model itself, or the one of that path.
-
-    Raises:
-        EdgeKitError: as in `load`.
-        UsageError: options for a model that is open already.
-        TypeError: an option that does not exist.
-    """
-    if isinstance(model, Model) and options:
-        raise UsageError(f"{', '.join(options)} can only be given with the path of a model, which is not open yet")
-    unknown = [name for name in options if name not in LOAD_OPTIONS]
-    if unknown:
-        raise TypeError(f"{caller}() got an unexpected keyword argument '{unknown[0]}'")
-    return model if isinstance(model, Model) else load(model, **options)
-
-
-def open_sources(source: SourceLike | Sequence[SourceLike], model: Model) -> list[Source]:
+def open_sources(source: SourceLike | Sequence[SourceLike], models: Models) -> list[Source]:
     """The sources of a pipeline, one or several. Those given as NAME=SOURCE are fused, one for each input.
 
     Raises:
@@ -58,19 +37,20 @@ def open_sources(source: SourceLike | Sequence[SourceLike], model: Model) -> lis
                 "object with the properties uri and reads_ahead that yields edgekit.sources.Sample. For data in "
                 "memory, call the model itself, or give an edgekit.sources.Memory.",
             )
-    if named := named_sources(several, model):
-        return [fuse(model, named)]
-    _check_inputs(several, model)
-    if len(several) > 1 and model.remembers:
-        raise UsageError(
-            f"{model.path} remembers earlier samples, and those of {len(several)} sources would be mixed",
-            hint="Run a pipeline for each source.",
-        )
-    window = model.windows[0] if len(model.windows) == 1 else None
-    return [open_windowed(one, window, row_shape(model), model.invalid) for one in several]
+    alone = models.alone
+    if isinstance(alone, Model) and (named := named_sources(several, alone)):
+        return [fuse(alone, named)]
+    for model in models.all:
+        _check_inputs(several, model)
+        if len(several) > 1 and model.remembers:
+            raise UsageError(
+                f"{model.path} remembers earlier samples, and those of {len(several)} sources would be mixed",
+                hint="Run a pipeline for each source.",
+            )
+    return [open_windowed(one, models.window, models.row_shape, models.invalid) for one in several]
 
 
-def _check_inputs(sources: Sequence[Any], model: Model) -> None:
+def _check_inputs(sources: Sequence[Any], model: Runnable) -> None:
     """Refuse files for a model of several inputs: each of them gives one thing. What a URI gives is not known."""
     files = [one for one in sources if isinstance(one, (str, PathLike)) and not _SCHEME.match(str(one))]
     if files and len(model.inputs) > 1:
@@ -92,11 +72,3 @@ def named_sources(sources: Sequence[Any], model: Model) -> dict[str, str]:
 
 def _is_source(source: object) -> bool:
     return isinstance(source, Iterable) and hasattr(source, "uri") and hasattr(source, "reads_ahead")
-
-
-def row_shape(model: Model) -> tuple[int, ...] | None:
-    """What the samples of a table or sensor are brought to: the shape of a model's one input, without the batch.
-
-    None where the model has several inputs: a source then gives them by name.
-    """
-    return model.inputs[0].shape[1:] if len(model.inputs) == 1 else None

@@ -36,6 +36,15 @@ class Latency:
         """The sum of the stages; waiting between them is not counted."""
         return self.preprocess + self.inference + self.postprocess
 
+    def to_dict(self) -> dict[str, float]:
+        """The stages and `total`, ready for JSON."""
+        return {
+            "preprocess": round(self.preprocess, 3),
+            "inference": round(self.inference, 3),
+            "postprocess": round(self.postprocess, 3),
+            "total": round(self.total, 3),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -59,6 +68,7 @@ class Result:
         frame: The picture of the sample, uint8 of shape (H, W, 3) or (H, W); None for numbers, and for a model that
             is called from Python. Who collects results of a video keeps all its pictures.
         frame_channels: Order of that picture's colours.
+        model: Name of the model that made it, where several run side by side; else empty.
     """
 
     task: str
@@ -75,6 +85,7 @@ class Result:
     age: float = 0.0
     frame: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
     frame_channels: ColourOrder = "bgr"
+    model: str = ""
 
     def best(self, label: str | None = None, minimum: float = 0.0) -> ScoredClass | None:
         """The best class, or the one of that label, where its score reaches `minimum`.
@@ -96,18 +107,18 @@ class Result:
             "time": self.time.isoformat(timespec="milliseconds"),
             "task": self.task,
             "device": self.device,
-            "latency_ms": {
-                "preprocess": round(self.latency.preprocess, 3),
-                "inference": round(self.latency.inference, 3),
-                "postprocess": round(self.latency.postprocess, 3),
-                "total": round(self.latency.total, 3),
-            },
+            **({"model": self.model} if self.model else {}),
+            "latency_ms": self.latency.to_dict(),
             "age_ms": round(self.age * 1000, 3),
             "dropped": self.dropped,
             "drops": {cause: count for cause, count in self.drops.items() if count},
             **self._slack(),
             **self.payload(),
         }
+
+    def inner_dict(self) -> dict[str, Any]:
+        """As part of another result, which has the common keys: task, device and latency, then the task's own."""
+        return {"task": self.task, "device": self.device, "latency_ms": self.latency.to_dict(), **self.payload()}
 
     def _slack(self) -> dict[str, Any]:
         """The key of a sample that several sources made."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -43,12 +43,14 @@ class DetectedObject(ScoredClass):
         keypoints: Places on the object, where the model gives them.
         id: Number of the object's track, from 1; None where nothing tracks objects, or it was seen once only.
         zones: Names of the zones that it is in.
+        inner: What the second model of a `Cascade` says of it; None where there is none, or it did not look.
     """
 
     box: Box
     keypoints: tuple[Keypoint, ...] = ()
     id: int | None = None
     zones: tuple[str, ...] = ()
+    inner: Result | None = field(default=None, compare=False)
 
     @property
     def width(self) -> float:
@@ -80,7 +82,7 @@ class DetectedObject(ScoredClass):
         return shared / union if union > 0 else 0.0
 
     def payload(self) -> dict[str, Any]:
-        """`index`, `label`, `score`, `box`, and where there are any `keypoints`, `id` and `zones`, ready for JSON."""
+        """`index`, `label`, `score`, `box`, and where there are any `keypoints`, `id`, `zones`, `inner`."""
         found: dict[str, Any] = {
             "index": self.index, "label": self.label, "score": _score(self.score), "box": list(map(_pixels, self.box)),
         }
@@ -90,6 +92,8 @@ class DetectedObject(ScoredClass):
             found["id"] = self.id
         if self.zones:
             found["zones"] = list(self.zones)
+        if self.inner is not None:
+            found["inner"] = self.inner.inner_dict()
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.sinks.opening import open_sink
+from edgekit.sinks.opening import check_sink, open_sink
 from edgekit.sinks.types import STDOUT, CountingSink, EventSink, ReportingSink, Sink, SinkCounts
 
-__all__ = ["STDOUT", "CountingSink", "EventSink", "ReportingSink", "Sink", "SinkCounts", "open_sink"]
+__all__ = ["STDOUT", "CountingSink", "EventSink", "ReportingSink", "Sink", "SinkCounts", "check_sink", "open_sink"]

@@ -59,8 +59,9 @@ def columns_of(result: Result) -> tuple[str, ...]:
         UsageError: it has more numbers than a table should.
     """
     payload = result.payload()
+    common = (*COMMON, "model") if result.model else COMMON
     if kind := _kind(payload):
-        return (*COMMON, *(("item",) if kind.is_list else ()), *kind.columns)
+        return (*common, *(("item",) if kind.is_list else ()), *kind.columns)
     if key := next((key for key in NUMBERS if key in payload), ""):
         names = tuple(name for name, _ in _flat(key, payload[key]))
         if len(names) > MOST_VALUES:
@@ -68,8 +69,8 @@ def columns_of(result: Result) -> tuple[str, ...]:
                 f"a row of a table would have {len(names)} numbers, more than {MOST_VALUES}",
                 hint="Give FILE.jsonl instead.",
             )
-        return (*COMMON, *names)
-    return (*COMMON, "payload")
+        return (*common, *names)
+    return (*common, "payload")
 
 
 def rows_of(result: Result) -> Iterator[tuple[Any, ...]]:
@@ -105,7 +106,10 @@ def _items(kind: Kind, payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _common(result: Result) -> tuple[Any, ...]:
     found = result.to_dict()
     times = found["latency_ms"]
-    return (*(found[key] for key in COMMON[:6]), *(times[name] for name in STAGES), found["age_ms"], found["dropped"])
+    return (
+        *(found[key] for key in COMMON[:6]), *(times[name] for name in STAGES), found["age_ms"], found["dropped"],
+        *((result.model,) if result.model else ()),
+    )
 
 
 def _cells(item: Mapping[str, Any], columns: tuple[str, ...]) -> Iterator[Any]:

@@ -101,6 +101,23 @@ def _take_back(file: int, count: int) -> None:
             os.ftruncate(file, end - count)
 
 
+def check_file(path: str) -> None:
+    """See whether a file can be appended to, and open nothing: of a pipe, that could wait for ever.
+
+    Raises:
+        OutputError: it cannot, or its folder takes none.
+    """
+    try:
+        if not Path(path).exists():
+            check_folder(Path(path).parent)
+        elif Path(path).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise failed(path, error) from error
+
+
 def check_folder(folder: Path) -> None:
     """Raise what opening a new file in it would raise."""
     if not stat.S_ISDIR(folder.stat().st_mode):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from edgekit import plugins
 from edgekit.choices import one_of
 from edgekit.errors import UsageError
+from edgekit.sinks.files import check_file
 from edgekit.sinks.lines import JsonLinesEventSink, JsonLinesSink, StdoutEventSink, StdoutSink
 from edgekit.sinks.table import CsvSink
 from edgekit.sinks.types import STDOUT, Sink
@@ -49,10 +51,51 @@ def open_sink(uri: str | os.PathLike[str]) -> Sink:
     return _open_file(text)
 
 
-def _open_file(text: str) -> Sink:
+def check_sink(uri: str) -> None:
+    """See whether a sink could be opened, without opening it or asking anybody.
+
+    A module that registers a sink may have `check(uri)`, which raises what is wrong with a URI; of others only the
+    scheme is checked.
+
+    Raises:
+        EdgeKitError: as in `open_sink`, as far as that can be known.
+    """
+    scheme = _SCHEME.match(uri)
+    known = plugins.registered("edgekit.sinks") if scheme else {}
+    if scheme and scheme.group() in known:
+        check = getattr(sys.modules[known[scheme.group()].load().__module__], "check", None)
+        if check is not None:
+            check(uri)
+        return
+    if scheme and "://" in uri:
+        raise _no_sink(uri, *known)
+    _check_file(uri)
+
+
+def _check_file(text: str) -> None:
+    path, events = _parts(text)
+    suffix = Path(path).suffix.lower()
+    if path == STDOUT:
+        return
+    if suffix in VIDEO_SUFFIXES and not events:
+        VideoSink(path).close()  # which makes its file with the first frame
+    elif suffix == ".jsonl" or (suffix == ".csv" and not events):
+        check_file(path)
+    else:
+        _open_file(text)  # says what is wrong
+
+
+def _parts(text: str) -> tuple[str, re.Match[str] | None]:
+    """The path, and what is asked of it."""
     asked = _EVENTS.search(text)
-    path = text[: asked.start()] if asked else text
-    events = asked is not None and one_of("events", asked["answer"], YES_NO) == "yes"
+    if asked:
+        one_of("events", asked["answer"], YES_NO)
+    return (text[: asked.start()] if asked else text), asked
+
+
+def _open_file(text: str) -> Sink:
+    path, asked = _parts(text)
+    events = asked is not None and asked["answer"] == "yes"
     if path == STDOUT:
         return StdoutEventSink() if events else StdoutSink()
     suffix = Path(path).suffix.lower()

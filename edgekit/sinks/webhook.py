@@ -149,6 +149,15 @@ class _Problem:
         self.reason, self.passing = reason, passing
 
 
+def check(uri: str) -> None:
+    """See whether a URI names a server.
+
+    Raises:
+        UsageError: it does not.
+    """
+    _Server(uri, ANSWER_SECONDS)
+
+
 class _Server:
     """One connection, kept open from post to post."""
 

@@ -91,9 +91,8 @@ class Memory:
             self._changed.notify_all()
 
     def __iter__(self) -> Iterator[Sample]:
-        self._stopped = False
-        while (sample := self._next()) is not None:
-            yield sample
+        self._stopped = False  # now, and not with the first sample
+        return iter(self._next, None)
 
     def _next(self) -> Sample | None:
         with self._changed:

@@ -9,8 +9,8 @@ A file is written before its line, so that what a killed process leaves behind i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import DataError, MissingFileError, OutputError, UsageError
 from edgekit.images import find_damage, import_cv2
-from edgekit.results import Latency, Result
+from edgekit.results import DetectedObject, Detection, Latency, Pose, Result
 from edgekit.sources.types import Problem, Sample
 from edgekit.uris import redacted
 
@@ -37,12 +37,12 @@ class Recorded(Sample):
     Attributes:
         drops: Samples of its source that were dropped before it, by cause.
         age: Seconds from its capture to its result.
-        latency: Of its result.
+        latencies: Of its results, each followed by those of the results within it.
     """
 
     drops: Mapping[str, int] = field(default_factory=dict)
     age: float = 0.0
-    latency: Latency = field(default_factory=Latency)
+    latencies: tuple[Latency, ...] = ()
 
 
 class Recorder:
@@ -67,20 +67,20 @@ class Recorder:
         except OSError as error:
             raise self._failed(error) from error
 
-    def write(self, sample: Sample, result: Result) -> None:
-        """Keep a sample and when its result was made.
+    def write(self, sample: Sample, results: Sequence[Result]) -> None:
+        """Keep a sample and when its results were made.
 
         Raises:
             OutputError: it cannot be written.
         """
-        latency = result.latency
+        result, latencies = results[0], [latency for result in results for latency in _latencies(result)]
         try:
             line = {
                 "file": self._write_data(sample.data), "source": redacted(sample.source), "sequence": sample.sequence,
                 "channels": sample.channels, "captured": sample.captured, "time": sample.time.isoformat(),
                 "lost": sample.lost, "position": sample.position, "slack": dict(sample.slack),
                 "drops": dict(result.drops), "age": result.age,
-                "latency": [latency.preprocess, latency.inference, latency.postprocess],
+                "latencies": [[one.preprocess, one.inference, one.postprocess] for one in latencies],
             }
             self._write_line(line)
         except OSError as error:
@@ -158,7 +158,8 @@ class Replay:
             return Recorded(
                 self._data(entry["file"]), entry["source"], entry["sequence"], entry["channels"], entry["captured"],
                 datetime.fromisoformat(entry["time"]), lost=entry["lost"], position=entry["position"],
-                slack=entry["slack"], drops=entry["drops"], age=entry["age"], latency=Latency(*entry["latency"]),
+                slack=entry["slack"], drops=entry["drops"], age=entry["age"],
+                latencies=tuple(Latency(*one) for one in entry["latencies"]),
             )
         except (KeyError, TypeError, ValueError, OSError) as error:
             return Problem(f"{self.folder / INDEX}, line {number + 1}", number, f"damaged ({error})")
@@ -169,6 +170,36 @@ class Replay:
             return _unpacked(path)
         loaded = np.load(path, allow_pickle=False)
         return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+
+
+def _latencies(result: Result) -> Iterator[Latency]:
+    """A result's own, then those of the results within it."""
+    yield result.latency
+    for found in _objects(result):
+        if found.inner is not None:
+            yield found.inner.latency
+
+
+def _objects(result: Result) -> tuple[DetectedObject, ...]:
+    return (result.objects or ()) if isinstance(result, (Detection, Pose)) else ()
+
+
+def with_latencies(results: Sequence[Result], latencies: Sequence[Latency]) -> tuple[Result, ...]:
+    """Results with the latencies that a recording has of them; where another model found more, its own remain."""
+    left = iter(latencies)
+    return tuple(_with_latencies(result, left) for result in results)
+
+
+def _with_latencies(result: Result, left: Iterator[Latency]) -> Result:
+    result = replace(result, latency=next(left, result.latency))
+    if not isinstance(result, (Detection, Pose)) or result.objects is None:
+        return result
+    objects = tuple(
+        found if found.inner is None
+        else replace(found, inner=replace(found.inner, latency=next(left, found.inner.latency)))
+        for found in result.objects
+    )
+    return replace(result, objects=objects)
 
 
 def _unpacked(path: Path) -> NDArray[np.uint8]:

@@ -90,7 +90,8 @@ class Event:
 class Source(Protocol):
     """Yields samples, problems in the place of those that cannot be read, and events, in order.
 
-    Leaving its iterator (`close` of a generator) lets go of what it opened.
+    Leaving its iterator (`close` of a generator) lets go of what it opened. A source that may wait long for its next
+    sample also has `stop()`, which another thread calls, more than once if need be, to end the iteration soon.
     """
 
     @property

@@ -14,6 +14,7 @@ from edgekit.features import parse_features
 from edgekit.metadata.types import Window
 from edgekit.sources.types import Event, Problem, Sample, now
 from edgekit.uris import redacted
+from edgekit.windows.spec import describe_window
 from edgekit.windows.types import Block, Stream
 from edgekit.windows.validity import Policy
 from edgekit.windows.windower import Cut, Windower
@@ -82,6 +83,9 @@ class Windowed:
                 sequence += 1
             yield from troubles.of(windower, block.source)
         yield from troubles.rest(windower, redacted(self.uri))
+        if not sequence and windower.samples:
+            yield Problem(redacted(self.uri), 0, f"no window in it: {windower.heard}, and it takes "
+                          f"{describe_window(self._window)}")
 
     def _chosen(self, block: Block) -> Block:
         """The channels that the model names, in its order, where both sides have names."""
@@ -92,7 +96,7 @@ class Windowed:
         if missing:
             raise DataError(
                 f"{block.source} has no channel {', '.join(missing)}; it has {', '.join(block.channels)}",
-                hint="Name its channels as the model does (columns=...).",
+                hint="Name its columns as the model does: in the header of a log, or by columns=... without one.",
             )
         places = [block.channels.index(name) for name in wanted]
         return Block(block.times, block.values[:, places], block.source, wanted, block.lost)
@@ -128,7 +132,7 @@ def shaped(made: NDArray[np.float32], shape: tuple[int, ...], uri: str) -> NDArr
         raise DataError(
             f"a window of {redacted(uri)} gives {made.size} numbers, {list(made.shape)}, and the model takes "
             f"{int(np.prod(shape))}, {list(shape)}",
-            hint="See the size of the window, the number of channels and the features.",
+            hint="See the size of the window, the number of channels (columns=... chooses) and the features.",
         )
     return made.reshape(shape)
 

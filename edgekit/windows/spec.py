@@ -145,7 +145,10 @@ def model_windows(
     ]
     if len(takers) != 1:
         names = ", ".join(tensor.name for tensor in inputs)
-        raise UsageError(f"it is not clear for which of the inputs ({names}) the options of windows are")
+        raise UsageError(
+            f"it is not clear for which of the inputs ({names}) the options of windows are",
+            hint="They are for one input; in Python, edgekit.fusion.Fused takes windows for each (docs/sensors.md).",
+        )
     windows[takers[0]] = window_of(options, windows[takers[0]], inputs[takers[0]].shape[1:])
     return tuple(windows)
 

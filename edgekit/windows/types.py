@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -81,6 +82,9 @@ def rows_of(stream: Stream, shape: tuple[int, ...] | None = None) -> Iterator[Sa
             continue
         width = item.values.shape[1]
         form = shape if shape is not None and int(np.prod(shape)) == width else (width,)
-        for at, row in zip(item.times, item.values, strict=True):
-            yield Sample(row.reshape(form), item.source, sequence, captured=float(at), lost=item.lost)
+        for at, row in zip(item.times.tolist(), item.values, strict=True):
+            captured, position = (at, None) if stream.live else (time.monotonic(), at)
+            yield Sample(
+                row.reshape(form), item.source, sequence, captured=captured, lost=item.lost, position=position
+            )
             sequence += 1

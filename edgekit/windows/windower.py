@@ -58,6 +58,9 @@ class Windower:
         self._ring: Ring | None = None
         self._width = self._since = 0
         self._slow = False
+        self._first = self._last = 0.0
+        self.samples = 0
+        """Samples without the invalid ones that are dropped, so far."""
         self.gaps = 0
         """Gaps and steps of the clock so far."""
 
@@ -71,6 +74,12 @@ class Windower:
         """Samples with a value that is NaN or out of range, so far."""
         return self._validity.invalid
 
+    @property
+    def heard(self) -> str:
+        """What came so far, in words."""
+        gaps = f", with {self.gaps} gaps" if self.gaps else ""
+        return f"{self.samples} samples over {self._last - self._first:.6g} s{gaps}"
+
     def push(self, block: Block) -> Iterator[Cut | Event]:
         """Take a block and give the windows that it completes, and an event for each gap and step of the clock.
 
@@ -81,6 +90,8 @@ class Windower:
         ring = self._ring_for(block)
         if not len(times):
             return
+        self._first = self._first if self.samples else float(times[0])
+        self._last, self.samples = float(times[-1]), self.samples + len(times)
         for piece in self._segmenter.pieces(times):
             if piece.begins:
                 yield from self._restart(ring, piece, block.source)

@@ -17,14 +17,15 @@ from edgekit_converters.accuracy.histograms import Observed, Observer
 from edgekit_converters.accuracy.names import AUTO
 from edgekit_converters.accuracy.trying import Bench, Nearness
 from edgekit_converters.events import OnProgress, Progress
-from edgekit_converters.lowering.quantizing import measure, quantize, with_ranges
+from edgekit_converters.lowering.quantizing import Range, measure, quantize, with_ranges
 from edgekit_converters.options import Options
 from edgekit_converters.samples.calibration import Feed, spread
 
 LEAST_TO_CHOOSE = 8
 """Samples below which nothing can be held back to try calibrators on."""
-LARGE = 500_000
-"""A network that computes more values than this is tried on fewer samples."""
+MOST_VALUES, MOST_OPERATIONS = 500_000, 150
+"""A network that computes more, or in more operations, is large: less is tried, and on fewer samples."""
+TRIED_ON_LARGE = ("minmax", "percentile-99.99", "mse")
 MOST_HELD_BACK = 50
 MOST_HELD_BACK_LARGE = 16
 COUNTS = (1, 5, 10, 20, 50, 100)
@@ -114,10 +115,13 @@ class Calibrated:
 class _Maker:
     """Makes int8 models of one float model."""
 
-    def __init__(self, flatbuffer: bytes, options: Options, samples: Sequence[Feed], report: OnProgress) -> None:
+    def __init__(
+        self, flatbuffer: bytes, options: Options, samples: Sequence[Feed], known: Mapping[str, Range],
+        report: OnProgress,
+    ) -> None:
         self.flatbuffer, self.options, self.report = flatbuffer, options, report
-        self.measured = measure(flatbuffer, samples, report)
-        self.large = _values_computed(flatbuffer) > LARGE
+        self.measured = with_ranges(measure(flatbuffer, samples, report), known)
+        self.large = _is_large(flatbuffer)
 
     def __call__(
         self, calibrator: str, observed: Observed, *, correct: bool, keep_float: Collection[str] = ()
@@ -154,16 +158,17 @@ class Chooser:
         flatbuffer: The float model, with all rewrites done.
         options: Of the conversion.
         samples: All calibration samples.
-        fixed: Names of the inputs and outputs whose range stays as measured: pictures, whose pixels it holds exactly,
-            and state that is carried from an output to an input.
+        fixed: By name of an input or output whose range is not to be chosen, the range, or None to leave it as
+            measured: pictures, whose pixels it holds exactly, and state that is carried from an output to an input.
         report: Told of the progress.
     """
 
     def __init__(
-        self, flatbuffer: bytes, options: Options, samples: Sequence[Feed], fixed: frozenset[str], report: OnProgress
+        self, flatbuffer: bytes, options: Options, samples: Sequence[Feed], fixed: Mapping[str, Range | None],
+        report: OnProgress,
     ) -> None:
         self._samples = samples
-        self._make = _Maker(flatbuffer, options, samples, report)
+        self._make = _Maker(flatbuffer, options, samples, _known(flatbuffer, fixed), report)
         self._names = _free_tensors(flatbuffer, fixed)
         self._averaged = layer_inputs(flatbuffer)
 
@@ -195,10 +200,12 @@ class Chooser:
         observed = [self._observe(half) for half in halves]
         ways = (0,) if self._make.large else (0, 1)  # either half is held back in turn
         folds = [_Fold(self._make, observed[way], halves[1 - way]) for way in ways]
-        trials = [_trial(folds, name, correct=True) for name in CALIBRATORS]  # minmax is the first of them
+        names = TRIED_ON_LARGE if self._make.large else tuple(CALIBRATORS)
+        trials = [_trial(folds, name, correct=True) for name in names]  # minmax is the first of them
         trials = [best_of(trials), *(trial for trial in trials if trial is not best_of(trials))]
         trials.append(_trial(folds, trials[0].calibrator, correct=False))
-        best, counts = best_of(trials), _error_by_count(self._make, observed[0], folds[0].bench)
+        best = best_of(trials)
+        counts = () if self._make.large else _error_by_count(self._make, observed[0], folds[0].bench)
         made = self._make(best.calibrator, observed[0] + observed[1], correct=best.corrected)
         return replace(made, trials=tuple(trials), error_by_count=counts)
 
@@ -236,7 +243,14 @@ def _error_by_count(make: _Maker, observed: Observed, bench: Bench) -> tuple[tup
     return tuple(found)
 
 
-def _free_tensors(flatbuffer: bytes, fixed: frozenset[str]) -> list[str]:
+def _known(flatbuffer: bytes, fixed: Mapping[str, Range | None]) -> dict[str, Range]:
+    """Ranges by the names of tensors, for those by the names of inputs."""
+    file = parse_model(flatbuffer)
+    names = {name: tensor.name for name, tensor in zip(file.input_names, file.inputs, strict=True)}
+    return {names[name]: found for name, found in fixed.items() if found is not None}
+
+
+def _free_tensors(flatbuffer: bytes, fixed: Collection[str]) -> list[str]:
     """Names of the float tensors whose range may be chosen."""
     file = parse_model(flatbuffer)
     ends = [*zip(file.input_names, file.inputs, strict=True), *zip(file.output_names, file.outputs, strict=True)]
@@ -247,8 +261,9 @@ def _free_tensors(flatbuffer: bytes, fixed: frozenset[str]) -> list[str]:
     return [tensor.name for tensor in file.main.tensors if tensor.index in free and tensor.dtype == "float32"]
 
 
-def _values_computed(flatbuffer: bytes) -> int:
-    """How many numbers a run computes, in all operations."""
+def _is_large(flatbuffer: bytes) -> bool:
+    """Whether trying takes so long that less has to do."""
     graph = parse_model(flatbuffer).main
     outputs = (graph.tensors[index] for operator in graph.operators for index in operator.outputs)
-    return sum(math.prod(tensor.static_shape) for tensor in outputs)
+    values = sum(math.prod(tensor.static_shape) for tensor in outputs)
+    return values > MOST_VALUES or len(graph.operators) > MOST_OPERATIONS

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import MissingFileError, UsageError
+from edgekit_converters.evaluating.metrics.names import METRICS
 from edgekit_converters.evaluating.results import Metric
 
 PERCENT = 100
@@ -61,9 +63,9 @@ class Verdict:
     def short(self) -> str:
         """What was lost, for a person."""
         if self.unit == "dB":
-            return f"{self.metric} {-self.drop:.1f} dB"
+            return f"{METRICS[self.metric].title} {-self.drop:.1f} dB"
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.metric} {'loses' if self.drop >= 0 else 'gains'} {abs(self.drop):.3g}{unit}"
+        return f"{METRICS[self.metric].title} {'loses' if self.drop >= 0 else 'gains'} {abs(self.drop):.3g}{unit}"
 
     @property
     def said(self) -> str:
@@ -89,16 +91,19 @@ class Gate:
         data_name: What the user called it.
         target_column: Column or array of the labels; None for the usual one.
         max_drop: What may be lost; None where the model is only to be evaluated.
+        group_by: What to give each metric by, as in `edgekit evaluate`.
     """
 
     data: Path
     data_name: str
     target_column: str | None = None
     max_drop: MaxDrop | None = None
+    group_by: tuple[str, ...] = ()
 
 
 def check_gate(
-    evaluate: str | PathLike[str] | None, max_drop: str | float | None, target_column: str | None
+    evaluate: str | PathLike[str] | None, max_drop: str | float | None, target_column: str | None,
+    group_by: Sequence[str] = (),
 ) -> Gate | None:
     """What a conversion is to be held against; None where nothing was asked for.
 
@@ -107,7 +112,7 @@ def check_gate(
         MissingFileError: there is no such data.
     """
     if evaluate is None:
-        for name, given in (("max_drop", max_drop), ("target_column", target_column)):
+        for name, given in (("max_drop", max_drop), ("target_column", target_column), ("group_by", group_by or None)):
             if given is not None:
                 raise UsageError(
                     f"{name} needs data to evaluate on", hint="Give it as evaluate: a folder of pictures by class, an "
@@ -116,8 +121,9 @@ def check_gate(
         return None
     path = Path(fspath(evaluate))
     if not path.exists():
-        raise MissingFileError(f"no such evaluation data: {evaluate}")
-    return Gate(path.absolute(), str(evaluate), target_column, None if max_drop is None else parse_max_drop(max_drop))
+        raise MissingFileError(f"no such evaluation data: {evaluate}", hint="Check the path.")
+    limit = None if max_drop is None else parse_max_drop(max_drop)
+    return Gate(path.absolute(), str(evaluate), target_column, limit, tuple(group_by))
 
 
 def parse_max_drop(text: str | float) -> MaxDrop:
@@ -163,7 +169,7 @@ def judge(metric: Metric, limit: MaxDrop) -> Verdict:
 def _lost(metric: Metric, limit: MaxDrop, reference: float | None) -> tuple[float, float, str]:
     if not metric.higher_is_better and limit.unit == "%":
         if not reference:
-            raise _misfit(metric, limit, f"the float model's {metric.name} is 0: give a number in its own unit")
+            raise _misfit(metric, limit, "that of the float model is 0: give a number in its own unit")
         return PERCENT * metric.loss / reference, limit.value, "% of the float model's"
     if not metric.higher_is_better:
         return metric.loss, limit.value, ""
@@ -177,4 +183,4 @@ def _noise_db(percent: float) -> float:
 
 
 def _misfit(metric: Metric, limit: MaxDrop, why: str) -> UsageError:
-    return UsageError(f"max-drop {limit} does not fit the metric {metric.name}: {why}")
+    return UsageError(f"max-drop {limit} does not fit the metric {METRICS[metric.name].title}: {why}")

@@ -14,7 +14,7 @@ from edgekit_converters.accuracy.names import AUTO, CALIBRATOR_NAMES
 from edgekit_converters.accuracy.sensitivity.probing import measure_sensitivity
 from edgekit_converters.accuracy.widening import with_float_islands
 from edgekit_converters.events import OnProgress
-from edgekit_converters.lowering.quantizing import to_int16x8
+from edgekit_converters.lowering.quantizing import Range, to_int16x8
 from edgekit_converters.options import Options
 from edgekit_converters.samples.calibration import Feed
 from edgekit_converters.tracing.places import Place
@@ -38,7 +38,7 @@ class Techniques:
 
     options: Options
     samples: Sequence[Feed]
-    fixed: frozenset[str]
+    fixed: Mapping[str, Range | None]
     places: Mapping[str, Place]
     report: OnProgress
 

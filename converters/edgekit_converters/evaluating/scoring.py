@@ -88,7 +88,7 @@ def check_possible(dataset: Dataset, metrics: Sequence[str], subject: Subject, *
         raise UsageError(
             f"{dataset.name} has no labels, so that there is nothing to hold {subject.name} against",
             hint="Give another model with --against, such as the float model; or labels: a folder for each class, y "
-            "in the .npz, --target-column for a table.",
+            "in the .npz, --target-column for a table or another array.",
         )
     labels = len(subject.labels)
     if dataset.task == CLASSIFICATION and labels not in (0, subject.classes):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.cli.terminal import without_chatter
 from edgekit.interpreter import Engine
 
 RUNS, WARM_UP = 50, 5
@@ -49,7 +50,8 @@ def measure_latency(model: Path, *, threads: int | None = None) -> MeasuredLaten
         ModelFileError: the runtime cannot run it, such as one that was compiled for an accelerator.
         DeviceError: it fails while running.
     """
-    engine = Engine(model, threads=threads)
+    with without_chatter():
+        engine = Engine(model, threads=threads)
     for _ in range(WARM_UP):
         engine.run_zeros()
     took: list[float] = []

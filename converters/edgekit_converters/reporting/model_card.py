@@ -18,6 +18,12 @@ HEADINGS = (
     "Ethical Considerations", "Caveats and Recommendations",
 )
 """The sections of the paper, in its order."""
+OTHER_HEADINGS = {
+    "limits": "Caveats and Recommendations", "limitations": "Caveats and Recommendations",
+    "known limitations": "Caveats and Recommendations", "caveats": "Caveats and Recommendations",
+    "out-of-scope use": "Intended Use", "ethics": "Ethical Considerations",
+}
+"""What people call them besides, in small letters."""
 _HEADING = re.compile(r"#{1,6}\s+(.+?)\s*#*\s*")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|])")
 UNSAID = "*Not said by the people who made the model.*"
@@ -60,8 +66,11 @@ def read_card(path: str | PathLike[str]) -> str:
 
 
 def split_by_heading(markdown: str) -> dict[str, str]:
-    """The user's text by heading of the card, whatever its case; what stands under none of them is the intended use."""
-    known = {heading.lower(): heading for heading in HEADINGS}
+    """The user's text by heading of the card, whatever its case.
+
+    What stands under none of them is the intended use. Headings of the user's own stay in the section above them.
+    """
+    known = {heading.lower(): heading for heading in HEADINGS} | OTHER_HEADINGS
     found: dict[str, list[str]] = {}
     current = "Intended Use"
     for line in markdown.strip().splitlines():
@@ -113,7 +122,7 @@ def _factors(document: Document) -> Iterator[str]:
 def _metrics(document: Document) -> Iterator[str]:
     accuracy = document["accuracy"]
     if accuracy["available"]:
-        yield "- " + ", ".join(plain(metric["name"]) for metric in accuracy["metrics"])
+        yield "- " + ", ".join(plain(figures.title(metric["name"])) for metric in accuracy["metrics"])
         yield f"- Intervals are of {accuracy['confidence']:.0%} confidence; changes against the other model are paired."
     if document["gate"]["available"]:
         gate = document["gate"]
@@ -132,11 +141,12 @@ def _data(document: Document) -> Iterator[str]:
 def _analyses(document: Document) -> Iterator[str]:
     accuracy, agreement = document["accuracy"], document["agreement"]
     if accuracy["available"]:
-        yield from _figures("metric", accuracy["metrics"], accuracy["against"])
+        named = [(figures.title(metric["name"]), metric) for metric in accuracy["metrics"]]
+        yield from _figures("metric", named, accuracy["against"])
         for title, parts in _parts(accuracy):
             yield from ("", f"### {title}", "", *_part_table(parts, accuracy["against"]))
         for part in accuracy["flagged"]:
-            yield from ("", f"**{plain(part['name'])} loses more than the others.** {plain(part['note'])}")
+            yield from ("", f"**{plain(part['name'])}** {plain(part['note'])}")
     if agreement["available"]:
         sqnr = "exact" if agreement["exact"] else figures.value(agreement["sqnr_db"], "dB")
         same = f", same class in {agreement['same_class']:.1%}" if agreement["same_class"] is not None else ""
@@ -155,19 +165,16 @@ def _parts(accuracy: Document) -> Iterator[tuple[str, Sequence[Document]]]:
 def _part_table(parts: Sequence[Document], against: str | None) -> Iterator[str]:
     measured = [part for part in parts if part["metrics"]]
     if measured:
-        named = [{**part["metrics"][0], "name": f"{part['name']} ({part['samples']:,})"} for part in measured]
-        yield from _figures(measured[0]["metrics"][0]["name"], named, against)
+        named = [(f"{part['name']} ({part['samples']:,})", part["metrics"][0]) for part in measured]
+        yield from _figures(figures.title(measured[0]["metrics"][0]["name"]), named, against)
 
 
-def _figures(head: str, metrics: Sequence[Document], against: str | None) -> Iterator[str]:
+def _figures(head: str, named: Sequence[tuple[str, Document]], against: str | None) -> Iterator[str]:
     yield f"| {plain(head)} | this model |" + (f" {plain(against)} | change |" if against else "")
     yield "|---|---:|" + ("---:|---:|" if against else "")
-    for metric in metrics:
-        unit = metric["unit"]
-        row = [plain(metric["name"]), figures.interval(metric["model"], unit)]
-        if against:
-            change = figures.interval(metric["change"], unit, difference=True)
-            row += [figures.interval(metric["against"], unit), change]
+    for name, metric in named:
+        row = [plain(name), figures.interval(metric["model"], metric["unit"])]
+        row += figures.compared(metric) if against else []
         yield f"| {' | '.join(row)} |"
 
 

@@ -47,8 +47,10 @@ def open_i2c(uri: str, *, shape: tuple[int, ...] | None = None) -> LiveStream:
     """
     bus, given = parts_of(uri, frozenset({"address", "registers", "scale", "init", "rate", "stall"}))
     called = redacted(uri)
-    if not bus.isdigit() or "address" not in given or "registers" not in given:
-        raise UsageError(f"{called} lacks the number of the bus, address or registers", hint=f"{FORM}")
+    lacks = [name for name in ("address", "registers") if name not in given]
+    if lacks or not bus.isdigit():
+        missing = [*([] if bus.isdigit() else ["the number of the bus"]), *lacks]
+        raise UsageError(f"{called} lacks {' and '.join(missing)}", hint=f"Begin with i2c:1?address=0x68. {FORM}")
     registers = tuple(_register(part, called) for part in given["registers"].split(","))
     pairs = [part.partition("=") for part in given["init"].split(",")] if "init" in given else []
     rate = number_of(uri, given, "rate", RATE)

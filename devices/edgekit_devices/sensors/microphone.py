@@ -95,7 +95,7 @@ class MicrophoneLink:
         except (ImportError, OSError) as error:
             if self.backend == "auto" and shutil.which("arecord"):
                 return ArecordSession(self)
-            raise MissingDependencyError(f"{self.source}: nothing to record with: {error}", hint=INSTALL) from None
+            raise MissingDependencyError(f"{self.source} cannot be opened: {error}", hint=INSTALL) from None
         return PortAudioSession(self, sounddevice)
 
     def block(self, frames: NDArray[np.int16], clock: SampleClock, arrived: float, lost: int) -> Block:
@@ -155,7 +155,7 @@ class ArecordSession:
     def __init__(self, link: MicrophoneLink) -> None:
         program = shutil.which("arecord")
         if program is None:
-            raise MissingDependencyError(f"{link.source}: there is no program arecord", hint=INSTALL)
+            raise MissingDependencyError(f"{link.source} cannot be opened: there is no program arecord", hint=INSTALL)
         self._link, self._clock, self._rest = link, SampleClock(link.rate), b""
         device = f"plughw:{link.device}" if link.device.isdigit() else link.device or "default"
         self._width = 2 * (link.channel + 1)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgekit.choices import one_of
 from edgekit.errors import UsageError
 from edgekit.uris import number_of, parts_of, redacted
 from edgekit.windows.text import OPTIONS as TEXT_OPTIONS
@@ -19,10 +20,29 @@ from edgekit_devices.sensors.live import Item, LiveStream
 MOST_BYTES = 1 << 16
 
 
+class Input(LiveStream):
+    """The standard input: the writer waits while the model runs, so that no sample is lost.
+
+    Args:
+        live: Whether its times are brought to the clock of this computer, to be joined with other live sources.
+            Otherwise it is a log that comes through a pipe, with times of its own, as fast as it is read.
+    """
+
+    def __init__(self, uri: str, link: InputLink, live: bool, shape: tuple[int, ...] | None) -> None:
+        super().__init__(uri, link, rate=link.rate, stall=float("inf"), shape=shape)
+        self.live, self._input = live, link
+
+    def adopt_rate(self, rate: float) -> None:
+        """What holds for a log without times, as for a file, where the user says no rate."""
+        if not self.live and self.rate is None:
+            self._input.rate = self.rate = rate
+
+
 def open_input(uri: str, *, shape: tuple[int, ...] | None = None) -> LiveStream:
     """The standard input: `-`, or `stdin:?format=json&rate=50`.
 
-    Options: `format` (`csv` or `json`), `columns`, `time`, `unit`, `rate` (samples a second, for lines without times).
+    Options: `format` (`csv` or `json`), `columns`, `time`, `unit`, `rate` (samples a second, for lines without times),
+    `live` (`no`, or `yes` for a sensor that is joined with other live ones).
 
     Args:
         uri: As above.
@@ -31,23 +51,25 @@ def open_input(uri: str, *, shape: tuple[int, ...] | None = None) -> LiveStream:
     Raises:
         UsageError: an option that does not exist or makes no sense.
     """
-    rest, given = parts_of(uri, frozenset({"rate", *TEXT_OPTIONS}))
+    rest, given = parts_of(uri, frozenset({"rate", "live", *TEXT_OPTIONS}))
     if rest not in ("", "-"):
         raise UsageError(f"{redacted(uri)}: the standard input has no name", hint="Write stdin:?OPTION=VALUE.")
     rate = number_of(uri, given, "rate", 0.0) or None
-    return LiveStream(uri, InputLink(text_options(given), rate), rate=rate, stall=float("inf"), shape=shape)
+    live = one_of("live", given.get("live", "no"), ("no", "yes")) == "yes"
+    return Input(uri, InputLink(text_options(given), rate, live), live, shape)
 
 
-@dataclass(frozen=True)
+@dataclass
 class InputLink:
     """How lines are read."""
 
     text: TextOptions
     rate: float | None
+    live: bool
 
     def open(self) -> InputSession:
         """The standard input is open already."""
-        return InputSession(LineReader("stdin", self.text, self.rate))
+        return InputSession(LineReader("stdin", self.text, self.rate, live=self.live))
 
 
 class InputSession:

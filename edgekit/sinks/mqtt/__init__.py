@@ -34,16 +34,30 @@ def open_mqtt(uri: str) -> MqttSink:
         OutputError: the spool cannot be read or written.
         MissingDependencyError: paho-mqtt is not installed.
     """
+    broker, discovery, most = _parsed(uri)
+    folder = Path(broker.options.get("spool") or default_spool(broker))
+    return MqttSink(broker, Spool(folder, most_messages=most), discovery=discovery)
+
+
+def check(uri: str) -> None:
+    """See whether a URI is one, and what it needs is installed.
+
+    Raises:
+        UsageError: it is none.
+        MissingDependencyError: paho-mqtt is not installed.
+    """
+    _parsed(uri)
+
+
+def _parsed(uri: str) -> tuple[Broker, str, int]:
+    """The broker, whose discovery is wanted, and how many messages are kept."""
     broker = parse_broker(uri, OPTIONS)
     if set("+#") & set(broker.topic):
         raise UsageError(f"{broker.shown}: nothing can be published to a topic with + or #")
     discovery = one_of("discovery", broker.options.get("discovery", DISCOVERIES[0]), DISCOVERIES)
     most = int(number_of(uri, dict(broker.options), "messages", MOST_MESSAGES, least=1))
     import_paho()
-    folder = Path(broker.options.get("spool") or default_spool(broker))
-    return MqttSink(
-        broker, Spool(folder, most_messages=most), discovery=discovery if "discovery" in broker.options else ""
-    )
+    return broker, discovery if "discovery" in broker.options else "", most
 
 
 def default_spool(broker: Broker) -> Path:

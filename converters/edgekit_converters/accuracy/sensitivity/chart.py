@@ -14,7 +14,7 @@ BLOCKS = "█"
 BAR_CELLS = 6
 LONGEST_LAYER = 17
 
-_WIDTH, _ROW, _TOP, _MARGIN = 1000, 24, 118, 20
+_WIDTH, _ROW, _TOP, _MARGIN = 1000, 32, 118, 20
 _NAMES, _BAR, _GAIN, _INSIDE = 330, 240, 670, 750
 _INSIDE_WIDTH, _INSIDE_DB = 170, 60.0
 """Width of the last column's bars, in pixels, and the decibels that fill it."""
@@ -66,14 +66,14 @@ def _row(cost: OperationCost, sqnr_db: float, y: int, widest: float) -> Iterator
     name = layer_name(cost)
     name = name if len(name) <= _LONGEST else f"…{name[-_LONGEST:]}"
     yield f'<g><title>{tip}</title><text x="{_MARGIN}" y="{y + 11}">{cost.index} {_text(cost.type)}</text>'
-    yield f'<text class="small" x="{_MARGIN}" y="{y + 21}">{_text(name)}</text>'
+    yield f'<text class="small" x="{_MARGIN}" y="{y + 24}">{_text(name)}</text>'
     length = _BAR * cost.alone_error / widest if widest else 0.0
-    yield f'<rect class="alone" x="{_NAMES}" y="{y + 4}" width="{length:.1f}" height="12" fill="{_ALONE_COLOUR}"/>'
-    yield f'<text class="small" x="{_NAMES + length + 4:.1f}" y="{y + 14}">{_alone(cost)}</text>'
-    yield f'<text class="small" x="{_GAIN}" y="{y + 14}">{gain(cost, sqnr_db)}</text>'
+    yield f'<rect class="alone" x="{_NAMES}" y="{y + 7}" width="{length:.1f}" height="12" fill="{_ALONE_COLOUR}"/>'
+    yield f'<text class="small" x="{_NAMES + length + 4:.1f}" y="{y + 17}">{_alone(cost)}</text>'
+    yield f'<text class="small" x="{_GAIN}" y="{y + 17}">{gain(cost, sqnr_db)}</text>'
     inside = 0.0 if cost.inside_db is None else _INSIDE_WIDTH * min(max(cost.inside_db / _INSIDE_DB, 0.0), 1.0)
-    yield f'<rect class="inside" x="{_INSIDE}" y="{y + 4}" width="{inside:.1f}" height="12" fill="{_INSIDE_COLOUR}"/>'
-    yield f'<text class="small" x="{_INSIDE + inside + 4:.1f}" y="{y + 14}">{decibels(cost.inside_db)}</text></g>'
+    yield f'<rect class="inside" x="{_INSIDE}" y="{y + 7}" width="{inside:.1f}" height="12" fill="{_INSIDE_COLOUR}"/>'
+    yield f'<text class="small" x="{_INSIDE + inside + 4:.1f}" y="{y + 17}">{decibels(cost.inside_db)}</text></g>'
 
 
 def said(sensitivity: Sensitivity) -> str:

@@ -12,6 +12,7 @@ import click
 from edgekit.atomic import check_writable, protect, write_atomically
 from edgekit.cli import debug_option, examples, is_debug
 from edgekit.cli.terminal import LiveLine
+from edgekit.errors import UsageError
 from edgekit.normalization import FORMS
 from edgekit_converters.accuracy.names import CALIBRATOR_NAMES
 from edgekit_converters.accuracy.sensitivity.asking import sensitivity_of
@@ -24,6 +25,7 @@ from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS
 
 NAMED = 3
+SVG = ".svg"
 
 
 @click.command(
@@ -36,7 +38,8 @@ NAMED = 3
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--calibration", type=click.Path(path_type=Path), metavar="PATH", required=True,
-              help="What the model will see: a folder of pictures (subfolders too), an .npz, .npy or .csv file.")
+              help="What the model will see: a folder of pictures (subfolders too), an .npz, .npy or .csv file; "
+                   "synthetic makes samples up, for trying things only.")
 @click.option("--samples", type=click.IntRange(min=1), default=DEFAULT_SAMPLES, show_default=True,
               help="Calibration samples used at most, evenly spread over the data.")
 @click.option("--chart", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw it into this file.")
@@ -69,6 +72,8 @@ def sensitivity_command(model: Path, calibration: Path, chart: Path | None, as_j
     model's outputs (SQNR): 20 dB is an error of 10 %, 40 dB one of 1 %.
     """
     if chart is not None:
+        if chart.suffix.lower() != SVG:
+            raise UsageError(f"the chart {chart} is to be an SVG picture", hint=f"Let its name end in {SVG}.")
         check_writable(chart)
         protect(chart, model, calibration)
     line = LiveLine(sys.stderr)
@@ -78,7 +83,11 @@ def sensitivity_command(model: Path, calibration: Path, chart: Path | None, as_j
         line.clear()
     if chart is not None:
         write_atomically(chart, draw(found, f"Sensitivity of {model.name} to int8").encode())
-    click.echo(json.dumps({"model": str(model), **found.to_dict()}, indent=2) if as_json else describe(found, chart))
+    for warning in found.warnings:
+        click.secho("Warning: ", fg="yellow", nl=False, err=True)
+        click.echo(warning, err=True)
+    facts = {"model": str(model), **found.to_dict(), "warnings": list(found.warnings)}
+    click.echo(json.dumps(facts, indent=2) if as_json else describe(found, chart))
 
 
 def describe(found: Sensitivity, chart: Path | None) -> str:

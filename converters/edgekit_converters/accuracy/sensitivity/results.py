@@ -57,12 +57,14 @@ class Sensitivity:
         sqnr_db: Of the outputs with all operations quantized, before biases are corrected.
         operations: In execution order.
         seconds: How long it took.
+        warnings: On the calibration data: few samples, or made-up ones.
     """
 
     samples: int
     sqnr_db: float
     operations: tuple[OperationCost, ...]
     seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def ranked(self) -> tuple[OperationCost, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekit_converters.accuracy.choosing import Chooser
 from edgekit_converters.accuracy.sensitivity.probing import measure_sensitivity
 from edgekit_converters.accuracy.sensitivity.results import Sensitivity
@@ -27,6 +29,7 @@ def carry_out(job: Job, report: OnProgress) -> Sensitivity:
     chosen = Chooser(model.flatbuffer, job.options, calibration.samples, fixed, report).quantized(
         job.options.calibrator
     )
-    return measure_sensitivity(
+    found = measure_sensitivity(
         model.flatbuffer, chosen.measured, job.options, calibration.samples, model.places, report
     )
+    return replace(found, warnings=calibration.warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,13 @@ class Interpreter:
         answer = self._predictor(data, channels)
         shapes = self._subject.outputs
         names = list(shapes) if set(shapes) == set(answer) else list(answer)
-        outputs = [answer[name].reshape(1, *shape) for name, shape in zip(names, shapes.values(), strict=True)]
+        outputs = [_batched(answer[name], shape) for name, shape in zip(names, shapes.values(), strict=True)]
         return _numbers(interpret(self._task, outputs, self.device, self._subject.inputs, data))
+
+
+def _batched(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """As the file has it; detectors with TFLite_Detection_PostProcess leave the shape of what that gives open."""
+    return values.reshape(1, *shape) if values.size == prod(shape) else values[np.newaxis]
 
 
 def _numbers(result: Result) -> Answer:

@@ -78,6 +78,6 @@ def _notices(document: Mapping[str, Any]) -> list[str]:
     if gate["available"] and not gate["holds"]:
         found.append(notice("The gate is missed", f"{gate['said']}.", bad=True))
     for part in accuracy_found.get("flagged", ()):
-        found.append(notice(f"{part['name']} loses more than the others", part["note"], bad=True))
+        found.append(notice(part["name"], part["note"], bad=True))
     found += [notice("Warning", warning) for warning in document["warnings"]]
     return found

@@ -46,9 +46,8 @@ def _of(section: Section) -> list[tuple[str, str]]:
 def _metrics_table(section: Section) -> str:
     head = ["metric", "this model", *([section["against"], "change"] if section["against"] else [])]
     rows = [
-        [metric["name"], figures.interval(metric["model"], metric["unit"]),
-         *([figures.interval(metric["against"], metric["unit"]),
-            figures.interval(metric["change"], metric["unit"], difference=True)] if section["against"] else [])]
+        [figures.title(metric["name"]), figures.interval(metric["model"], metric["unit"]),
+         *(figures.compared(metric) if section["against"] else [])]
         for metric in section["metrics"]
     ]
     return table(head, rows, numbers=len(head) - 1)
@@ -56,7 +55,7 @@ def _metrics_table(section: Section) -> str:
 
 def _metrics_chart(section: Section) -> str:
     shares = [metric for metric in section["metrics"] if metric["unit"] == "share"]
-    rows = [BarRow(metric["name"], _bars(metric)) for metric in shares]
+    rows = [BarRow(figures.title(metric["name"]), _bars(metric)) for metric in shares]
     return chart(
         bar_chart([row for row in rows if row.bars], "Metrics", _legend(section["against"])),
         "Metrics in percent, with their intervals.",
@@ -70,7 +69,8 @@ def _legend(against: str | None) -> list[str]:
 def _bars(metric: Section) -> tuple[Bar, ...]:
     factor = _UNITS.get(metric["unit"], 1.0)
     bars = []
-    for series, key in enumerate(("model", "against"), 1):
+    keys = ("model",) if metric["name"] == figures.AGREEMENT else ("model", "against")
+    for series, key in enumerate(keys, 1):
         figure = metric[key]
         if figure is not None and figure["value"] is not None:
             low, high = (None if figure[end] is None else figure[end] * factor for end in ("low", "high"))
@@ -85,7 +85,7 @@ def _parts(title: str, parts: Sequence[Section], against: str | None) -> str:
     if not with_metric:
         return ""
     shown = sorted(with_metric, key=_change)[:MOST_PARTS] if len(with_metric) > MOST_PARTS else with_metric
-    name = shown[0]["metrics"][0]["name"]
+    name = figures.title(shown[0]["metrics"][0]["name"])
     rows = [
         BarRow(part["name"], _bars(part["metrics"][0]), marked=part["flagged"],
                tip=f"{part['name']}: {part['samples']} samples. {part['note']}")
@@ -125,15 +125,14 @@ def _change(part: Section) -> float:
 
 
 def _part_table(parts: Sequence[Section], against: str | None) -> str:
-    name = parts[0]["metrics"][0]["name"]
+    name = figures.title(parts[0]["metrics"][0]["name"])
     head = ["name", "note", "samples", name, *(["against", "change"] if against else [])]
     rows = []
     for part in parts:
         metric = part["metrics"][0]
         row = [part["name"], part["note"], f"{part['samples']:,}", figures.interval(metric["model"], metric["unit"])]
         if against:
-            row += [figures.interval(metric["against"], metric["unit"]),
-                    figures.interval(metric["change"], metric["unit"], difference=True)]
+            row += figures.compared(metric)
         rows.append(row)
     return table(head, rows, numbers=len(head) - 2)
 
@@ -181,6 +180,7 @@ def render_gate(section: Section) -> str:
 def render_recovery(section: Section) -> str:
     """Step by step."""
     steps = section["steps"]
+    name = figures.title(steps[0]["metric"])
     rows = [
         [step["name"], step["did"], "yes" if step["kept"] else "no", "yes" if step["holds"] else "no",
          size(step["size"]), _measured(step)]
@@ -193,9 +193,9 @@ def render_recovery(section: Section) -> str:
     ]
     kept_float = ", ".join(section["kept_float"])
     picture = chart(
-        bar_chart(bars, "Recovery", ["kept", "not kept"]), f"{steps[0]['metric']} after each step, in the order tried."
+        bar_chart(bars, "Recovery", ["kept", "not kept"]), f"{name} after each step, in the order tried."
     )
-    head = ["step", "what was done", "kept", "gate holds", "size", steps[0]["metric"]]
+    head = ["step", "what was done", "kept", "gate holds", "size", name]
     said = paragraph(f"Left in float: {kept_float}.") if kept_float else ""
     return picture + table(head, rows, numbers=2) + said
 

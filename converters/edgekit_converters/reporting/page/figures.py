@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgekit_converters.evaluating.metrics.names import METRICS
+
 PERCENT = 100
+AGREEMENT = "agreement"
+
+
+def title(metric: str) -> str:
+    """What people call a metric."""
+    return METRICS[metric].title if metric in METRICS else metric
 
 
 def value(found: float | None, unit: str) -> str:
@@ -35,3 +43,10 @@ def interval(figure: Mapping[str, Any] | None, unit: str, *, difference: bool = 
     if figure["low"] is None or figure["high"] is None:
         return said
     return f"{said} ({write(figure['low'], unit).split()[0]} to {write(figure['high'], unit).split()[0]})"
+
+
+def compared(metric: Mapping[str, Any]) -> list[str]:
+    """The other model's figure and the change; empty for agreement, which the other model has with itself."""
+    if metric["name"] == AGREEMENT:
+        return ["", ""]
+    return [interval(metric["against"], metric["unit"]), interval(metric["change"], metric["unit"], difference=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,15 +36,15 @@ def render_errors(section: Section) -> str:
 
 def render_sensitivity(section: Section) -> str:
     """By operation: what it costs alone, and what has gathered up to it."""
-    operations = section["operations"]
+    operations = _named(section["operations"])
     ranked = sorted(operations, key=_alone, reverse=True)
     chosen = sorted(ranked[:MOST_LAYERS], key=lambda one: int(one["index"]))
-    alone = [BarRow(_name(one), (Bar(_alone(one) * 100, said=f"{_alone(one) * 100:.2g} %, {_db(one, 'alone_db')}"),),
+    alone = [BarRow(one["name"], (Bar(_alone(one) * 100, said=f"{_alone(one) * 100:.2g} %, {_db(one, 'alone_db')}"),),
                     tip=one["tensor"]) for one in chosen]
-    inside = [BarRow(_name(one), (Bar(one["inside_db"], 2, said=_db(one, "inside_db")),), tip=one["tensor"])
+    inside = [BarRow(one["name"], (Bar(one["inside_db"], 2, said=_db(one, "inside_db")),), tip=one["tensor"])
               for one in operations if one["inside_db"] is not None][:2 * MOST_LAYERS]
     few = f" The {MOST_LAYERS} of {len(operations)} that cost most." if len(operations) > MOST_LAYERS else ""
-    rows = [[str(one["index"]), one["type"], _name(one), _db(one, "alone_db"), _db(one, "left_out_db"),
+    rows = [[str(one["index"]), one["type"], one["name"], _db(one, "alone_db"), _db(one, "left_out_db"),
              _db(one, "inside_db")] for one in operations]
     return (
         paragraph(f"Measured on {section['samples']} calibration samples in {section['seconds']} s. With all "
@@ -61,8 +62,13 @@ def _alone(operation: Section) -> float:
     return 0.0 if operation["alone_db"] is None else 10 ** (-operation["alone_db"] / 20)
 
 
-def _name(operation: Section) -> str:
-    return f"{operation['layer']} ({operation['kind'] or operation['type']})"
+def _named(operations: Sequence[Section]) -> list[Section]:
+    """With a name for each; where a layer became several operations, with the operation's type."""
+    layers = Counter(one["layer"] for one in operations)
+    return [
+        {**one, "name": f"{one['layer']} ({one['type'] if layers[one['layer']] > 1 else one['kind'] or one['type']})"}
+        for one in operations
+    ]
 
 
 def _db(operation: Section, key: str) -> str:
