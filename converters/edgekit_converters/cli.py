@@ -171,7 +171,7 @@ def _ranges(about: Mapping[str, Any]) -> str:
     text = f", ranges by {about['calibrator']}{', biases corrected' if about['bias_corrected'] else ''}"
     if about["error_by_count"]:
         count, enough = about["error_by_count"][-1][0], about["enough_samples"]
-        text += f"; {enough} samples were enough" if enough else f"; more may help: it still changed up to {count}"
+        text += f"; {enough} samples were enough" if enough else f"; more may help: the error still changed at {count}"
     return text
 
 

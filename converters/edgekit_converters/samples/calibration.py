@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -289,7 +290,18 @@ def summary_of(kind: str, name: str, samples: Sequence[Feed]) -> dict[str, Any]:
         key: [float(min(s[key].min() for s in samples)), float(max(s[key].max() for s in samples))]
         for key in samples[0]
     }
-    return {"kind": kind, "source": Path(name).name, "samples": len(samples), "ranges": ranges}
+    about = {"kind": kind, "source": Path(name).name, "samples": len(samples), "ranges": ranges}
+    return {**about, "sha256": _digest(samples)}
+
+
+def _digest(samples: Sequence[Feed]) -> str:
+    """Of the samples as they were fed, so that somebody can tell whether two models saw the same."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        for key in sorted(sample):
+            digest.update(key.encode())
+            digest.update(sample[key].tobytes())
+    return digest.hexdigest()
 
 
 def _refuse_constant(ranges: Mapping[str, Sequence[float]], name: str) -> None:
