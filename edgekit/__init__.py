@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from edgekit.cascade import Cascade as Cascade
     from edgekit.explaining import Explanation as Explanation
     from edgekit.explaining import explain as explain
+    from edgekit.loading import load as load
     from edgekit.metadata.types import Metadata as Metadata
     from edgekit.metadata.types import Normalization as Normalization
     from edgekit.model import Model as Model
-    from edgekit.model import load as load
     from edgekit.pipeline import Pipeline as Pipeline
     from edgekit.pipeline import run as run
     from edgekit.results import Classification as Classification
@@ -80,7 +80,8 @@ _HOMES = {
     "edgekit.cascade": ("Cascade",),
     "edgekit.explaining": ("Explanation", "explain"),
     "edgekit.metadata.types": ("Metadata", "Normalization"),
-    "edgekit.model": ("Model", "load"),
+    "edgekit.loading": ("load",),
+    "edgekit.model": ("Model",),
     "edgekit.pipeline": ("Pipeline", "run"),
     "edgekit.results": ("Classification", "Latency", "Result", "ScoredClass", "Values"),
 }

@@ -101,8 +101,10 @@ def test_a_way_is_taken_for_better_than_the_plainest_where_it_is_so_by_more_than
     plain = choosing.Trial("minmax", True, (30.0, 34.0, 32.0, 28.0), 30.0)
     luckier = choosing.Trial("mse", True, (38.0, 30.0, 33.0, 27.0), 30.0)
     better = choosing.Trial("percentile-99.99", True, (31.0, 35.0, 33.1, 29.0), 30.0)
+    worse_outside = choosing.Trial("percentile-99.99", True, (31.0, 35.0, 33.1, 29.0), 29.0)
     assert choosing.best_of([plain, luckier]) is plain
     assert choosing.best_of([plain, better]) is better
+    assert choosing.best_of([plain, worse_outside]) is plain
     assert choosing.best_of([plain, plain]) is plain
 
 

@@ -14,8 +14,8 @@ from edgekit.cli import debug_option, examples, is_debug
 from edgekit.cli.streams import print_output
 from edgekit.cli.terminal import LiveLine, plain_warnings, quieten_opencv, without_chatter
 from edgekit.enrolling import Separation, enroll_folder
+from edgekit.loading import load
 from edgekit.metadata.types import ColourOrder, ResizeRule
-from edgekit.model import load
 from edgekit.results import to_json
 from edgekit.tasks.enrolled import Enrolled, enrolled_for
 

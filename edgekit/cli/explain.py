@@ -22,8 +22,9 @@ from edgekit.explaining.explainer import ALL_CLASSES, LEAST_MASKS, MASKS, SECOND
 from edgekit.explaining.planes import BASELINES
 from edgekit.explaining.reading import column_names, read_sample
 from edgekit.interpreter import MOST_THREADS
+from edgekit.loading import load
 from edgekit.metadata.types import ColourOrder, ResizeRule
-from edgekit.model import Model, load
+from edgekit.model import Model
 from edgekit.pipeline import row_shape
 from edgekit.results import to_json
 from edgekit.tables import TABLE_SUFFIXES, read_rows

@@ -19,8 +19,9 @@ from edgekit.explaining.planes import BASELINES, plane_of
 from edgekit.explaining.probing import OnProgress, Probe
 from edgekit.explaining.rise import rise
 from edgekit.explaining.types import Explanation, Method, Region
+from edgekit.loading import load
 from edgekit.metadata.types import ColourOrder
-from edgekit.model import Model, load
+from edgekit.model import Model
 from edgekit.preprocess import check_image
 from edgekit.tasks.classification import BINARY_CLASSES
 

@@ -36,7 +36,7 @@ from typing import Any
 
 from edgekit.cascade import Cascade
 from edgekit.errors import MissingFileError, UsageError
-from edgekit.model import load
+from edgekit.loading import load
 from edgekit.pipeline.flow import FlowRule
 from edgekit.pipeline.models import Runnable
 from edgekit.pipeline.schema import AFTER, BESIDE, FILES, INNER, MODEL, TOP, WINDOWS, Key

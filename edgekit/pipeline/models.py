@@ -10,8 +10,9 @@ from typing import Any
 
 from edgekit.cascade import Cascade, CascadePreparation
 from edgekit.errors import UsageError
+from edgekit.loading import load
 from edgekit.metadata.types import Window
-from edgekit.model import Model, Preparation, Prepared, load
+from edgekit.model import Model, Preparation, Prepared
 from edgekit.results import Result
 from edgekit.windows.validity import Policy
 

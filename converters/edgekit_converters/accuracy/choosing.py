@@ -30,7 +30,8 @@ MOST_HELD_BACK = 50
 MOST_HELD_BACK_LARGE = 16
 COUNTS = (1, 5, 10, 20, 50, 100)
 """Numbers of samples for which the error is told, up to the half that is not held back."""
-STANDARD_ERRORS = 2
+STANDARD_ERRORS = 3
+"""By how many the best of several ways has to be better: with two, one of twenty would be taken by chance."""
 ENOUGH_DB = 0.5
 """So many samples are enough from which on more of them change the error by less than this."""
 _AS_MEASURED = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM"})
@@ -221,14 +222,15 @@ def _trial(folds: Sequence[_Fold], calibrator: str, *, correct: bool) -> Trial:
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
-    """The best, where it beats the first by more than chance would: by two standard errors, sample by sample.
+    """The best, where it beats the first by more than chance would, three standard errors sample by sample, and its
+    outputs are no worse.
 
     Few samples tell little apart; then the first of the trials, the plainest, is as good a choice as any.
     """
     first, best = trials[0], max(trials, key=lambda trial: trial.inner_db)
     gains = np.subtract(best.samples_db, first.samples_db)
     chance = STANDARD_ERRORS * float(np.std(gains)) / math.sqrt(gains.size)
-    return best if float(np.mean(gains)) > chance else first
+    return best if float(np.mean(gains)) > chance and best.outer_db >= first.outer_db else first
 
 
 def _error_by_count(make: _Maker, observed: Observed, bench: Bench) -> tuple[tuple[int, float], ...]:

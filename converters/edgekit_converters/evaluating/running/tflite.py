@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from edgekit.cli.terminal import without_chatter
 from edgekit.errors import EdgeKitError
+from edgekit.loading import load
 from edgekit.metadata.types import ColourOrder, ResizeRule
-from edgekit.model import load
 from edgekit.results import Values
 from edgekit_converters.evaluating.running.answers import Answer
 from edgekit_converters.evaluating.subject import Subject, subject_of
