@@ -3,8 +3,8 @@
     python benchmarks/accuracy.py ../shared/data [--litert-quantizer PYTHON]
 
 MLPerf Tiny's ResNet8, autoencoder and streaming wake word (see shared/data/README.md), each calibrated on every second
-sample of its data and measured on the others, then the other way round: signal to quantization noise of the outputs
-over both, in decibels. The tools:
+sample of its data and measured on the others, and the other way round ("swapped"): signal to quantization noise of the
+outputs, in decibels. The tools:
 
 - `tf`: the script that people write, `TFLiteConverter.from_keras_model` with int8 inputs and outputs;
 - `litert-quantizer`: with its own calibration, and with ranges of our own as others would give it (minimum and
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,23 +159,21 @@ def files(model: Path, samples: Array, folder: Path, python: str) -> Iterator[tu
         yield f"edgekit, {calibrator}", by_edgekit(model, samples, folder, calibrator)
 
 
-def measure(name: str, data: Path, python: str) -> dict[str, float]:
+def measure(name: str, data: Path, python: str, swapped: bool) -> dict[str, float]:
     """Decibels by tool."""
     import edgekit
 
     model, samples = MODELS[name](data)
-    halves = (samples[0::2], samples[1::2])
-    sums: dict[str, list[float]] = {}
-    for calibration, fresh in (halves, halves[::-1]):
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            exact = edgekit.convert(model, folder / "exact.tflite", precision="float32", task="values").path
-            expected = outputs(exact, fresh).astype(np.float64)
-            for tool, path in files(model, calibration, folder, python):
-                noise = float(np.sum(np.square(expected - outputs(path, fresh))))
-                before = sums.get(tool, [0.0, 0.0])
-                sums[tool] = [before[0] + float(np.sum(np.square(expected))), before[1] + noise]
-    return {tool: 10 * float(np.log10(signal / noise)) for tool, (signal, noise) in sums.items()}
+    calibration, fresh = (samples[1::2], samples[0::2]) if swapped else (samples[0::2], samples[1::2])
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        exact = edgekit.convert(model, folder / "exact.tflite", precision="float32", task="values").path
+        expected = outputs(exact, fresh).astype(np.float64)
+        for tool, path in files(model, calibration, folder, python):
+            noise = np.sum(np.square(expected - outputs(path, fresh)))
+            found[tool] = 10 * float(np.log10(np.sum(np.square(expected)) / noise))
+    return found
 
 
 def main() -> None:
@@ -185,13 +182,14 @@ def main() -> None:
     parser.add_argument("--litert-quantizer", default="", metavar="PYTHON", help="a Python with litert-quantizer")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    found = {name: measure(name, arguments.data, arguments.litert_quantizer) for name in MODELS}
-    print(f"| {'tool':32} |" + "".join(f" {name:>8} |" for name in found))
-    print(f"|{'-' * 34}|" + "---------:|" * len(found))
+    found = {
+        f"{name}{', swapped' if swapped else ''}": measure(name, arguments.data, arguments.litert_quantizer, swapped)
+        for name in MODELS for swapped in (False, True)
+    }
+    print("| tool |" + "".join(f" {name} |" for name in found))
+    print("|---|" + "---:|" * len(found))
     for tool in next(iter(found.values())):
-        print(f"| {tool:32} |" + "".join(f" {by_tool[tool]:8.1f} |" for by_tool in found.values()))
-    missed = [name for name, by_tool in found.items() if by_tool["edgekit, auto"] < max(by_tool.values())]
-    print(f"auto is the best or its equal on {len(found) - len(missed)} of {len(found)}", *missed, file=sys.stderr)
+        print(f"| {tool} |" + "".join(f" {by_tool[tool]:.1f} |" for by_tool in found.values()))
 
 
 if __name__ == "__main__":

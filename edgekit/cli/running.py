@@ -57,21 +57,28 @@ def steps_of(config: PipelineConfig) -> Steps:
 
 
 class _Skipping:
-    """Tells of samples that could not be read; of a table's rows the first few, since often all of them are alike."""
+    """Tells of samples that could not be read. Of a table's rows and of live samples the first few, since often all of
+    them are alike; of those that run for months then the hundredth, the thousandth and so on."""
 
-    def __init__(self, progress: Progress, most: int | None) -> None:
-        self._progress, self._most = progress, most
+    def __init__(self, progress: Progress, sources: Sequence[Source]) -> None:
+        self._progress = progress
+        self._kind = "row" if all(isinstance(source, Rows) for source in sources) else "sample"
+        few = self._kind == "row" or any(getattr(source, "live", False) for source in sources)
+        self._most = SHOWN_ROWS if few else None
 
     def __call__(self, problem: Problem) -> None:
         self._progress.skipped += 1
-        if self._most is None or self._progress.skipped <= self._most:
+        count = self._progress.skipped
+        if self._most is None or count <= self._most:
             self._progress.message(f"skipped {problem}")
+        elif self._kind == "sample" and str(count).strip("0") == "1":
+            self._progress.message(f"skipped {count} by now, the last: {problem}")
 
     def finish(self) -> None:
         """Say how many were not told of."""
         more = self._progress.skipped - (self._most or self._progress.skipped)
         if more > 0:
-            self._progress.message(f"skipped {more} more {'row' if more == 1 else 'rows'}")
+            self._progress.message(f"skipped {more} more {self._kind}{'' if more == 1 else 's'}")
 
 
 class _Events:
@@ -106,7 +113,7 @@ def carry_out(models: Models, sources: Sequence[Source], config: PipelineConfig,
         live = any(one.live for one in sources)
         sinks = [stack.enter_context(closing(_open(uri, live=live))) for uri in config.sinks]
         stack.callback(progress.finish)
-        skipped = _Skipping(progress, SHOWN_ROWS if all(isinstance(one, Rows) for one in sources) else None)
+        skipped = _Skipping(progress, sources)
         stack.callback(skipped.finish)
         _pass_on(stack, models, sources, sinks, config, steps, progress, skipped, notifier)
     if progress.samples == 0:
