@@ -69,7 +69,8 @@ def main() -> None:
             for calibrator, seconds in ours.items():
                 command = ("-m", "edgekit", "convert", model, "-o", made, "--calibration", samples)
                 seconds.append(python(*command, "--samples", str(SAMPLES), "--calibrator", calibrator))
-            print(f"by hand {hand[-1]:.1f} s, edgekit {ours['minmax'][-1]:.1f} s, auto {ours['auto'][-1]:.1f} s", flush=True)
+            told = ", ".join(f"{name} {seconds[-1]:.1f} s" for name, seconds in {"by hand": hand, **ours}.items())
+            print(told, flush=True)
     start = statistics.median(python("-c", "import keras, tensorflow") for _ in range(rounds))
     middle = statistics.median(hand)
     print(f"{model.name}: by hand {middle:.1f} s; TensorFlow's import alone {start:.1f} s")

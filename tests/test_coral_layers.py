@@ -226,7 +226,7 @@ def convert(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Made]:
         ]
         calibration, job = Calibration(samples, {}, {}), SimpleNamespace(options=options, folder=folder)
         in_float = preparing.in_float(job, frozen, calibration)
-        made = preparing.quantized(job, in_float, calibration, frozenset(), lambda _progress: None)
+        made = preparing.quantized(job, in_float, calibration, {}, lambda _progress: None)
         (folder / "made.tflite").write_bytes(made.flatbuffer)
         agreement = checking.compare(
             read_model(folder / "made.tflite"), made.moved, frozen, calibration, False, lambda _progress: None
