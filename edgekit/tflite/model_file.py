@@ -219,6 +219,20 @@ class ModelFile:
         Args:
             output: Place among the model's outputs, from 0.
         """
+        operator, wanted = self._final(output)
+        return (operator.label, operator.outputs.index(wanted)) if operator else ("", 0)
+
+    def before_activation(self, output: int = 0) -> int:
+        """Number of the tensor that goes into the softmax or sigmoid that ends an output, else of the output itself.
+
+        Args:
+            output: Place among the model's outputs, from 0.
+        """
+        operator, _ = self._final(output)
+        return operator.inputs[0] if operator and operator.type in ACTIVATIONS else self.main.outputs[output]
+
+    def _final(self, output: int) -> tuple[Operator | None, int]:
+        """The operator that computes an output, and the number of the tensor that it gives."""
         producers = {index: operator for operator in self.main.operators for index in operator.outputs}
         wanted = self.main.outputs[output]
         for _ in self.main.operators:
@@ -226,8 +240,7 @@ class ModelFile:
             if operator is None or operator.type not in _SEEN_THROUGH or not operator.inputs:
                 break
             wanted = operator.inputs[0]
-        operator = producers.get(wanted)
-        return (operator.label, operator.outputs.index(wanted)) if operator else ("", 0)
+        return producers.get(wanted), wanted
 
     @property
     def _signature(self) -> Signature | None:

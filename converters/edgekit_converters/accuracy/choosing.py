@@ -203,8 +203,9 @@ class Chooser:
         folds = [_Fold(self._make, observed[way], halves[1 - way]) for way in ways]
         names = TRIED_ON_LARGE if self._make.large else tuple(CALIBRATORS)
         trials = [_trial(folds, name, correct=True) for name in names]  # minmax is the first of them
-        trials = [best_of(trials), *(trial for trial in trials if trial is not best_of(trials))]
-        trials.append(_trial(folds, trials[0].calibrator, correct=False))
+        first = best_of(trials)
+        plain = _trial(folds, first.calibrator, correct=False)
+        trials = [first, *(trial for trial in trials if trial is not first), plain]
         best = best_of(trials)
         counts = () if self._make.large else _error_by_count(self._make, observed[0], folds[0].bench)
         made = self._make(best.calibrator, observed[0] + observed[1], correct=best.corrected)

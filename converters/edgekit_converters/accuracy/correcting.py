@@ -8,7 +8,8 @@ rounding errors for weights. Here the means are those of calibration samples, pl
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
-from edgekit_converters.lowering.flatbuffer_editing import CODES, add_buffer, packed, share_buffers, unpacked
+from edgekit_converters.lowering.flatbuffer_editing import CODES, add_buffer, code_of, packed, share_buffers, unpacked
 
 Means = Mapping[str, NDArray[np.float64]]
 """By name of a tensor, the mean of its values over samples, in the tensor's shape."""
@@ -74,24 +75,14 @@ def corrected(quantized: bytes, flatbuffer: bytes, means: Means) -> bytes:
 
 def _layers(model: Any) -> list[_Layer]:
     graph = model.subgraphs[0]
-    found = [operator for operator in graph.operators or [] if _code(model, operator) in _LAYERS]
+    found = [operator for operator in graph.operators or [] if code_of(model, operator) in _LAYERS]
     found = [operator for operator in found if len(operator.inputs) > _BIAS and operator.inputs[_BIAS] >= 0]
-    shared = _more_than_once(int(operator.inputs[_BIAS]) for operator in graph.operators or [] if operator in found)
+    users = Counter(int(operator.inputs[_BIAS]) for operator in found)
     return [
         _Layer(_name(model, int(operator.outputs[0])), operator) for operator in found
-        if int(operator.inputs[_BIAS]) not in shared
+        if users[int(operator.inputs[_BIAS])] == 1
         and all(_values(model, int(operator.inputs[end])) is not None for end in (_WEIGHTS, _BIAS))
     ]
-
-
-def _more_than_once(items: Iterable[int]) -> set[int]:
-    seen: set[int] = set()
-    return {item for item in items if item in seen or seen.add(item)}  # type: ignore[func-returns-value]
-
-
-def _code(model: Any, operator: Any) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
 
 
 def _name(model: Any, index: int) -> str:

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.tflite import ModelFile, parse_model
-from edgekit.tflite.model_file import ACTIVATIONS
+from edgekit.tflite import parse_model
 from edgekit_converters.accuracy.running import Values, distance, energy, outputs_of, sqnr_db
 from edgekit_converters.lowering.flatbuffer_editing import packed, unpacked
 from edgekit_converters.samples.calibration import Feed
 
 BEST_DB = 60.0
 """As good as exact, for one sample: more than 8 bits can tell apart."""
-_SEEN_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +62,10 @@ def _run(flatbuffer: bytes, samples: Sequence[Feed]) -> list[tuple[list[Values],
     """For each sample the outputs, and for each of them what goes into the activation that ends it, else itself."""
     file = parse_model(flatbuffer)
     outputs = list(file.main.outputs)
-    ends = [_before_activation(file, output) for output in outputs]
+    ends = [file.before_activation(place) for place in range(len(outputs))]
     wanted = list(dict.fromkeys((*outputs, *ends)))  # XNNPACK refuses an output that is named twice
     model = unpacked(flatbuffer)
     model.subgraphs[0].outputs = np.array(wanted, np.int32)
     places = [wanted.index(end) for end in ends]
     rows = outputs_of(packed(model), samples)
     return [(row[: len(outputs)], [row[place] for place in places]) for row in rows]
-
-
-def _before_activation(file: ModelFile, output: int) -> int:
-    producers = {index: operator for operator in file.main.operators for index in operator.outputs}
-    operator = producers.get(output)
-    while operator is not None and operator.type in _SEEN_THROUGH:
-        operator = producers.get(operator.inputs[0])
-    return operator.inputs[0] if operator is not None and operator.type in ACTIVATIONS else output

@@ -65,6 +65,16 @@ def add_buffer(model: Any, values: NDArray[Any]) -> int:
     return len(model.buffers) - 1
 
 
+def code_of(model: Any, operator: Any) -> int:
+    """The number of an operator's kind in a `ModelT`, as in `CODES`."""
+    return _number(model.operatorCodes[operator.opcodeIndex])
+
+
+def _number(code: Any) -> int:
+    """Old files have it in the older of two fields."""
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+
+
 class Editor:
     """One graph, and what is needed to change it."""
 
@@ -78,8 +88,7 @@ class Editor:
 
     def code(self, operator: Any) -> int:
         """The number of an operator's kind, as in `CODES`."""
-        code = self._model.operatorCodes[operator.opcodeIndex]
-        return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+        return code_of(self._model, operator)
 
     def is_float(self, index: int) -> bool:
         """Whether a tensor is of float32."""
@@ -155,7 +164,7 @@ class Editor:
 
     def _opcode(self, builtin: int) -> int:
         for index, code in enumerate(self._model.operatorCodes):
-            if max(int(code.builtinCode), int(code.deprecatedBuiltinCode)) == builtin and code.version == 1:
+            if _number(code) == builtin and code.version == 1:
                 return index
         code = schema.OperatorCodeT()
         code.builtinCode, code.deprecatedBuiltinCode, code.version = builtin, min(builtin, _LARGEST_DEPRECATED), 1
