@@ -7,7 +7,7 @@ import runpy
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -111,21 +111,6 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs `edgekit run` with arguments and gives its exit code."""
-
-    def run(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["edgekit", "run", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        code = caught.value.code
-        assert isinstance(code, int)
-        return code
-
-    return run
-
-
-@pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs `edgekit` with arguments, the command's name first, and gives its exit code."""
 
@@ -138,6 +123,12 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         return code
 
     return run
+
+
+@pytest.fixture
+def call(command: Callable[..., int]) -> Callable[..., int]:
+    """Runs `edgekit run` with arguments and gives its exit code."""
+    return partial(command, "run")
 
 
 @pytest.fixture(scope="session")

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-
-from edgekit.cli import main
 
 Sense = Callable[..., int]
 
 
 @pytest.fixture
-def sense(monkeypatch: pytest.MonkeyPatch) -> Sense:
-    def run(*arguments: object) -> int:
-        monkeypatch.setattr("sys.argv", ["edgekit", "sense", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        code = caught.value.code
-        assert isinstance(code, int)
-        return code
-
-    return run
+def sense(command: Callable[..., int]) -> Sense:
+    return partial(command, "sense")
 
 
 SINE = "test:sine?channels=2&seconds=1&speed=full"

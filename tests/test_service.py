@@ -13,24 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.cli import main
 from edgekit.cli.notify import Notifier
 
 pytest.importorskip("cv2")
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs `edgekit` with arguments and gives its exit code."""
-
-    def run(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["edgekit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code
-
-    return run
 
 
 @pytest.fixture
