@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import runpy
 import sys
+import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,27 @@ def tiny_classifier(tmp_path: Path, tiny_bytes: bytes) -> Path:
     path = tmp_path / "tiny.tflite"
     path.write_bytes(tiny_bytes)
     return path
+
+
+@pytest.fixture(scope="session")
+def gone() -> Callable[[Iterable[str | int]], bool]:
+    """Whether processes have ended; those that were killed are given a moment to."""
+
+    def running(pid: str | int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    def ended(pids: Iterable[str | int]) -> bool:
+        found = list(pids)
+        for _ in range(1000):
+            if not any(map(running, found)):
+                return True
+            time.sleep(0.02)
+        return False
+
+    return ended
 
 
 @pytest.fixture

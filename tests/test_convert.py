@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -353,7 +353,9 @@ def children_of(pid: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_conversion_leaves_nothing(number: signal.Signals, cnn: Any, folder: Path) -> None:
+def test_interrupted_conversion_leaves_nothing(
+    number: signal.Signals, cnn: Any, folder: Path, gone: Callable[..., bool]
+) -> None:
     """Ctrl-C or a supervisor's stop: no output, no temporary file, no child left behind."""
     place = folder / f"interrupted-{number}"
     place.mkdir()
@@ -378,7 +380,7 @@ def test_interrupted_conversion_leaves_nothing(number: signal.Signals, cnn: Any,
     assert "Traceback" not in errors
     assert not list(place.iterdir())
     assert not list(temporary.iterdir())
-    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert gone(started)
 
 
 def test_a_stop_at_the_moment_the_child_starts_leaves_no_child(

@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 COMMAND = Path(sys.executable).with_name("edgekit")
 
 
-def alive(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_a_file_of_another_model_is_not_taken(
     bench: Bench, run: Callable[..., Ran], numbers: Path, model: Path, compiled: Any
 ) -> None:
@@ -100,17 +93,19 @@ def test_failures_are_explained_and_leave_nothing(
     assert cure in ran.err
 
 
-def test_a_hanging_compiler_is_ended_with_its_children(bench: Bench, run: Callable[..., Ran], model: Path) -> None:
+def test_a_hanging_compiler_is_ended_with_its_children(
+    bench: Bench, run: Callable[..., Ran], model: Path, gone: Callable[..., bool]
+) -> None:
     bench.says(mode="hang")
     ran = run(model, "--timeout", 3)
     assert (ran.code, bench.left()) == (1, [])
     assert "did not end within 3 s with digits.tflite, and was stopped" in ran.err
-    assert not any(map(alive, (bench.folder / "pid").read_text().split()))
+    assert gone((bench.folder / "pid").read_text().split())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_compilation_leaves_nothing(
-    number: signal.Signals, bench: Bench, run: Callable[..., Ran], model: Path
+    number: signal.Signals, bench: Bench, run: Callable[..., Ran], model: Path, gone: Callable[..., bool]
 ) -> None:
     bench.says(mode="hang")
     with subprocess.Popen([COMMAND, "compile", model], stderr=subprocess.PIPE, text=True) as command:
@@ -124,7 +119,7 @@ def test_an_interrupted_compilation_leaves_nothing(
             command.kill()
     assert (command.returncode, "Traceback" in err) == (128 + number, False)
     assert bench.left() == []
-    assert not any(map(alive, (bench.folder / "pid").read_text().split()))
+    assert gone((bench.folder / "pid").read_text().split())
 
 
 def test_a_container_image(docker: Path, bench: Bench, run: Callable[..., Ran], model: Path, compiled: Any) -> None:
