@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +120,23 @@ def test_a_video_cut_short_is_told_from_one_at_its_end(video: Path) -> None:
     samples, [problem] = split(open_source(video))
     assert 5 < len(samples) < 20
     assert f"after {len(samples)} of about {FRAMES} frames" in problem.reason
+
+
+def test_frames_behind_damage_are_read_and_the_damage_is_told(tmp_path: Path) -> None:
+    """Regression: OpenCV says once that there is no frame, and half of the file was left out in silence."""
+    if not shutil.which("ffmpeg"):
+        pytest.skip("ffmpeg is not installed")
+    path = tmp_path / "clip.mp4"
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=30", "-frames:v", "120"]
+    subprocess.run(["ffmpeg", "-loglevel", "error", *picture, "-c:v", "libx264", path], check=True)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = np.random.default_rng(0).bytes(2000)
+    path.write_bytes(content)
+    samples, problems = split(open_source(path))
+    assert 110 < len(samples) < 120
+    assert all("frames are missing there" in problem.reason for problem in problems)
+    assert problems
 
 
 @pytest.fixture

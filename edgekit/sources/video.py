@@ -1,7 +1,7 @@
 """Video files as a source, through the FFmpeg in OpenCV.
 
-OpenCV says the same at the end of a file and where it cannot decode on, so that a file cut short has to be told from
-one at its end in another way.
+OpenCV says the same at the end of a file and where it cannot decode on. So it is asked again: behind damage it goes on,
+at the end it does not. And a file cut short is told from one at its end by what the file says of its length.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ BOXED_SUFFIXES = (".mp4", ".m4v", ".mov")
 TOLERANCE = 0.02
 """Share of the frames and of the time that may be missing: FFmpeg estimates both for files that do not say."""
 MILLISECONDS = 1000.0
+ATTEMPTS = 32
+"""How often it is asked for a frame after it said that there is none."""
 BOX_HEADER = 8
 
 
@@ -63,7 +65,11 @@ class Video:
                 yield Problem(self.uri, 0, "no video that OpenCV can read, or damaged")
                 return
             timing = _Timing(capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS))
-            while (frame := _next_frame(capture)) is not None:
+            while (found := _next_frame(capture)) is not None:
+                frame, damaged = found
+                if damaged:
+                    place = f"frame {timing.frames} (at {timing.position:.1f} s)"
+                    yield Problem(self.uri, timing.frames, f"damaged behind {place}: frames are missing there")
                 position = capture.get(cv2.CAP_PROP_POS_MSEC) / MILLISECONDS
                 yield Sample(frame, self.uri, timing.frames, "bgr", position=timing.place(position))
                 timing.add(position)
@@ -74,9 +80,13 @@ class Video:
             yield Problem(self.uri, timing.frames, reason)
 
 
-def _next_frame(capture: Any) -> NDArray[np.uint8] | None:
-    found, frame = capture.read()
-    return np.asarray(frame, np.uint8) if found else None
+def _next_frame(capture: Any) -> tuple[NDArray[np.uint8], bool] | None:
+    """The next frame, and whether something before it could not be decoded; None at the end."""
+    for attempt in range(1 + ATTEMPTS):
+        found, frame = capture.read()
+        if found:
+            return np.asarray(frame, np.uint8), attempt > 0
+    return None
 
 
 @dataclass(slots=True)
