@@ -294,6 +294,24 @@ def test_ffmpeg_is_told_a_time_out_and_to_pass_on_every_frame(program: Callable[
         assert command[command.index("-rtsp_transport") + 1] == "udp"
 
 
+def test_the_first_frame_may_take_longer_since_a_decoder_waits_for_a_key_frame(
+    program: Callable[[str, str], None],
+) -> None:
+    """Regression: a stream with a key frame in 10 s was given up every 5 s."""
+    program("ffmpeg", """
+        if "-version" in sys.argv: sys.exit()
+        time.sleep(0.6)
+        header()
+        frame(1)
+        time.sleep(600)
+    """)
+    items = iter(open_source("rtsp://host/live#timeout=0.2"))
+    assert [type(next(items)).__name__ for _ in range(2)] == ["Event", "Sample"]
+    stalled = next(items)
+    assert isinstance(stalled, Event)
+    assert (stalled.kind, "0.2 s" in stalled.detail) == ("stalled", True)
+
+
 needs_ffmpeg = pytest.mark.skipif(not any(Path(f, "ffmpeg").exists() for f in os.environ["PATH"].split(os.pathsep)),
                                   reason="ffmpeg is not installed")
 needs_gstreamer = pytest.mark.skipif(

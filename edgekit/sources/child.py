@@ -45,15 +45,17 @@ class Child:
 
     Args:
         command: Program and arguments.
-        seconds: Longest wait for the next bytes, the first ones too.
+        seconds: Longest wait for the next bytes.
+        first_seconds: Longest wait for the first ones, where that is another.
 
     Raises:
         LinkError: it cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], seconds: float) -> None:
+    def __init__(self, command: Sequence[str], seconds: float, first_seconds: float | None = None) -> None:
         self._name = Path(command[0]).name
         self._seconds, self._words = seconds, b""
+        self._patience = seconds if first_seconds is None else first_seconds
         self._interrupted = False
         try:
             self._process = subprocess.Popen(
@@ -96,14 +98,15 @@ class Child:
 
     def _wait(self) -> None:
         """Until there is output, or its end."""
-        ends = time.monotonic() + self._seconds
+        ends = time.monotonic() + self._patience
         while (left := ends - time.monotonic()) > 0 and not self._interrupted:
             ready = [key.fileobj for key, _ in self._selector.select(min(left, INTERRUPT_SECONDS))]
             if self._errors in ready:
                 self._listen()
             if self._output in ready:
+                self._patience = self._seconds
                 return
-        reason = "interrupted" if self._interrupted else f"nothing came for {self._seconds:g} s"
+        reason = "interrupted" if self._interrupted else f"nothing came for {self._patience:g} s"
         raise LinkError(f"{reason}{self._last_words()}", kind="stalled")
 
     def _listen(self) -> None:

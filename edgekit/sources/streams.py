@@ -20,6 +20,8 @@ OPTIONS = frozenset(("timeout", "wait", "transport"))
 """`timeout`: seconds without a frame after which it counts as stalled; `wait`: how long it may be out of reach at
 first; `transport`: of RTSP, `tcp` (the default) or `udp`."""
 
+KEY_FRAME_SECONDS = 15.0
+"""How much longer the first frame may take: a decoder waits for a key frame, and cameras send one in 1 to 10 s."""
 FPS_MODE_SINCE = (5, 1)
 MICROSECONDS = 1_000_000
 
@@ -46,7 +48,8 @@ FILE_SUFFIXES = tuple(suffix for suffix in VIDEO_SUFFIXES if suffix not in (".mj
 
 
 def _connect(program: str, address: str, transport: str, seconds: float) -> ChildLink:
-    return ChildLink(Child(command_of(program, address, transport, seconds), seconds), Y4mDecoder())
+    child = Child(command_of(program, address, transport, seconds), seconds, seconds + KEY_FRAME_SECONDS)
+    return ChildLink(child, Y4mDecoder())
 
 
 def command_of(program: str, address: str, transport: str, seconds: float) -> list[str]:
