@@ -12,6 +12,7 @@ from edgekit.choices import one_of
 from edgekit.errors import UsageError
 from edgekit.sinks.files import check_file
 from edgekit.sinks.lines import JsonLinesEventSink, JsonLinesSink, StdoutEventSink, StdoutSink
+from edgekit.sinks.pictures import PicturesSink
 from edgekit.sinks.table import CsvSink
 from edgekit.sinks.types import STDOUT, Sink
 from edgekit.sinks.video import VIDEO_SUFFIXES, VideoSink
@@ -29,10 +30,10 @@ def open_sink(uri: str | os.PathLike[str]) -> Sink:
     Args:
         uri: `-` for the standard output; the path of a `.jsonl` or `.csv` file, which is appended to, and made with
             the first result; the path of a `.mp4`, `.mkv` or `.avi` file for the frames with the results drawn on
-            them; `http://…` or `https://…` for a webhook; `mqtt://…` or `mqtts://…` for a broker; or `SCHEME:…` for
-            a sink that an installed package registered under the entry point group `edgekit.sinks`
-            (`name = "module:open"`). A file's folder exists. `?events=yes` behind `-` or `FILE.jsonl` adds a line
-            for each event of sources and sinks.
+            them; a folder, by a slash at its end, for a picture of each result; `http://…` or `https://…` for a
+            webhook; `mqtt://…` or `mqtts://…` for a broker; or `SCHEME:…` for a sink that an installed package
+            registered under the entry point group `edgekit.sinks` (`name = "module:open"`). A file's folder exists.
+            `?events=yes` behind `-` or `FILE.jsonl` adds a line for each event of sources and sinks.
 
     Raises:
         UsageError: it is none of these.
@@ -79,6 +80,8 @@ def _check_file(text: str) -> None:
         return
     if suffix in VIDEO_SUFFIXES and not events:
         VideoSink(path).close()  # which makes its file with the first frame
+    elif path.endswith(os.sep) and not events:
+        PicturesSink(path)
     elif suffix == ".jsonl" or (suffix == ".csv" and not events):
         check_file(path)
     else:
@@ -107,6 +110,8 @@ def _open_file(text: str) -> Sink:
         return CsvSink(path)
     if suffix in VIDEO_SUFFIXES:
         return VideoSink(path)
+    if path.endswith(os.sep):
+        return PicturesSink(path)
     raise _no_sink(text)
 
 
@@ -115,5 +120,5 @@ def _no_sink(uri: str, *schemes: str) -> UsageError:
     return UsageError(
         f"no sink '{redacted(uri)}'",
         hint="Give - for the standard output, FILE.jsonl or FILE.csv for a file of results, FILE.mp4 for a video, "
-        f"mqtt://HOST/TOPIC for a broker, or http://HOST/PATH for a webhook.{others}",
+        f"FOLDER/ for pictures, mqtt://HOST/TOPIC for a broker, or http://HOST/PATH for a webhook.{others}",
     )
