@@ -132,6 +132,7 @@ def test_same_input_gives_same_bytes(converted: Path, folder: Path) -> None:
     assert again.path.read_bytes() == converted.read_bytes()
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("source", ["digits.h5", "digits_saved"])
 def test_other_formats_of_the_same_model_are_as_good(source: str, cnn: Any, converted: Path, folder: Path) -> None:
     path = folder / f"{source}.tflite"
@@ -152,6 +153,7 @@ def test_json_says_what_was_made(cnn: Any, folder: Path) -> None:
     assert facts["agreement"]["same_class"] > 0.95
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize(
     ("precision", "io", "weights"),
     [
@@ -194,6 +196,7 @@ def test_model_in_memory_with_a_layer_of_ones_own(folder: Path) -> None:
     assert not made.warnings
 
 
+@pytest.mark.usefixtures("in_process")
 def test_several_inputs_are_calibrated_and_fed_by_name(folder: Path) -> None:
     """In their own order TensorFlow would mix these up: their ranges differ a thousandfold."""
     image, imu = keras.Input((8, 8, 3), name="image"), keras.Input((6,), name="a_imu")
@@ -218,6 +221,7 @@ def test_several_inputs_are_calibrated_and_fed_by_name(folder: Path) -> None:
         assert np.abs(result.values[name] - value.numpy()[0]).max() < 0.1 * scale
 
 
+@pytest.mark.usefixtures("in_process")
 def test_dicts_with_keys_in_any_order_keep_their_values(folder: Path) -> None:
     """Keras flattens dicts by sorted keys, whatever order they are written in: names have to follow."""
     zeta, alpha = keras.Input((3,)), keras.Input((3,))
@@ -236,6 +240,7 @@ def test_dicts_with_keys_in_any_order_keep_their_values(folder: Path) -> None:
         assert result.values["speed"].tolist() == [90, 80, 70]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_every_picture_among_several_inputs_keeps_its_normalization(folder: Path) -> None:
     """Dark pictures: a file that did not say 0..255 would be fed 2.5 times what it was calibrated on."""
     image, extra = keras.Input((8, 8, 3), name="image"), keras.Input((2,), name="extra")
@@ -252,6 +257,7 @@ def test_every_picture_among_several_inputs_keeps_its_normalization(folder: Path
     assert result.values["output"][:3] == pytest.approx(samples["image"][3].mean((0, 1)), abs=1.5)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_pictures_normalized_beforehand_in_an_unknown_way_are_not_guessed_at(folder: Path) -> None:
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
     values = np.random.default_rng(4).normal(size=(40, 8, 8, 3)).astype(np.float32) * 3
@@ -263,6 +269,7 @@ def test_pictures_normalized_beforehand_in_an_unknown_way_are_not_guessed_at(fol
         loaded(np.zeros((8, 8, 3), np.uint8))
 
 
+@pytest.mark.usefixtures("in_process")
 def test_names_of_inputs_are_those_of_keras_input(folder: Path) -> None:
     ids, mask = keras.Input((4,), name="input_ids"), keras.Input((4,), name="input mask")
     model = keras.Model([ids, mask], keras.layers.Add()([ids, mask]))
@@ -271,6 +278,7 @@ def test_names_of_inputs_are_those_of_keras_input(folder: Path) -> None:
     assert {t.name for t in made.inputs} == {"input_ids", "input_mask"}
 
 
+@pytest.mark.usefixtures("in_process")
 def test_logits_are_warned_of(folder: Path) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     made = edgekit.convert(model, folder / "logits.tflite", precision="float32", labels=["no", "yes"])
@@ -290,6 +298,7 @@ def test_progress_on_a_terminal_and_log_with_debug_alone(cnn: Any, folder: Path)
     assert "fully_quantize" in edgekit_command(*arguments, "--debug").stderr
 
 
+@pytest.mark.usefixtures("in_process")
 def test_calibration_from_a_generator_of_batches_and_from_a_list(cnn: Any, folder: Path) -> None:
     pictures, _ = digits()
 
@@ -328,6 +337,7 @@ def test_calibration_pictures_of_any_size_and_mode_with_a_broken_one_among_them(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.usefixtures("in_process")
 def test_dense_layers_suit_the_runtime(cnn: Any, converted: Path, folder: Path) -> None:
     """Runtimes of the Edge TPU compiler's age compute Dense with one scale a channel wrong, in silence."""
 
