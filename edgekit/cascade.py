@@ -14,6 +14,7 @@ import difflib
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.announcing import Listener
 from edgekit.choices import one_of
 from edgekit.errors import DataError, UsageError
 from edgekit.inputs import Input
@@ -152,6 +154,12 @@ class Cascade:
             )
         return not self.objects or found.label in self.objects
 
+    @contextmanager
+    def events_to(self, listener: Listener) -> Iterator[None]:
+        """As in `Model`, for both."""
+        with self.detector.events_to(listener), self.inner.events_to(listener):
+            yield
+
     @property
     def remembers(self) -> bool:
         """Whether the detector's answer depends on earlier samples."""
@@ -186,6 +194,11 @@ class Cascade:
     def device(self) -> str:
         """What they run on."""
         return " and ".join(dict.fromkeys((self.detector.device, self.inner.device)))
+
+    @property
+    def device_reason(self) -> str:
+        """Why they run there, as in `Model`."""
+        return "; then ".join(filter(None, dict.fromkeys((self.detector.device_reason, self.inner.device_reason))))
 
     @property
     def parallel(self) -> int:

@@ -19,24 +19,41 @@ the same door (`edgekit_devices.coral`). In full, for a delegate of your own::
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from edgekit import plugins
+from edgekit.announcing import Announcer
 from edgekit.choices import one_of
+from edgekit.choosing.choice import Choice, Weighing
 from edgekit.errors import DeviceError, EdgeKitError, UsageError
-from edgekit.interpreter import Engine
+from edgekit.ladder import Ladder
+from edgekit.onnx.devices import for_format
+from edgekit.rung import Rung
 from edgekit.tflite import ModelFile
-from edgekit.twin import find_twin, read_twin, twin_name
+from edgekit.twin import read_twin
 
 AUTO = "auto"
 CPU = "cpu"
-EDGE_TPU = "coral"
-"""Name under which the Edge TPU is registered: the one accelerator whose models are of no use elsewhere."""
 SEPARATOR = ","
+
+
+DEFAULT_SECONDS = 10.0
+"""Longest that an accelerator may take for one inference."""
+MOST_SECONDS = 3600.0
+
+Tell = Callable[[str, str], None]
+"""Told the kind of an event, in one word, and what happened, in one sentence."""
+
+
+def warn(kind: str, detail: str) -> None:
+    """Tell of an event where nobody asked to be told: as a Python warning."""
+    warnings.warn(f"{kind}: {detail}", stacklevel=3)
 
 
 class Runner(Protocol):
@@ -50,6 +67,7 @@ class Runner(Protocol):
         """Run the network once, as `Engine.run` does.
 
         Raises:
+            HungError: it gave no answer within `Request.seconds`.
             DeviceError: the device failed.
         """
 
@@ -87,6 +105,9 @@ class Request:
         threads: Threads of the processor to use; None for the default.
         keeps_state: Whether what the network's variables hold outlives a run; a runner that cannot is refused.
         fallback: Whether the user named other devices too, so that another file of the same network will do.
+        seconds: Longest that one inference may take, after which it is given up; above 0.
+        tell: Told what happens to the device while it runs, such as `hung` or `slow`, as sources tell `lost` or
+            `recovered`. May be called from any thread.
     """
 
     model: ModelFile
@@ -96,6 +117,8 @@ class Request:
     threads: int | None = None
     keeps_state: bool = False
     fallback: bool = False
+    seconds: float = DEFAULT_SECONDS
+    tell: Tell = warn
 
 
 class Device(Protocol):
@@ -125,99 +148,154 @@ class Device(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class _Processor:
-    """The processor, which needs no package."""
+def check_timeout(seconds: float) -> None:
+    """See that a time limit for an inference is one.
 
-    options: tuple[Option, ...] = ()
-
-    def check(self, spec: str) -> None:
-        """There is only one."""
-
-    def open(self, request: Request) -> dict[str, Runner]:
-        path = request.model.path
-        if request.model.is_edgetpu:
-            path = _twin_of(request)
-            warnings.warn(f"{CPU} runs {path}, the uncompiled twin of {request.model.label}", stacklevel=4)
-        return {request.name: Engine(path, threads=request.threads, keeps_state=request.keeps_state)}
-
-
-def _twin_of(request: Request) -> str:
-    """The uncompiled twin, for one who named the processor beside other devices; one who named it alone decides."""
-    if request.fallback:
-        return read_twin(request.model).path
-    twin = find_twin(request.model.path)
-    raise UsageError(
-        "the model is compiled for the Edge TPU and cannot run on the cpu",
-        hint=f"Run {twin}, which lies beside it, or use --device coral." if twin
-        else "Use --device coral, or the file that it was compiled from"
-        + (f" ({twin_name(request.model.path)})." if twin_name(request.model.path) else "."),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A model on a device.
-
-    Attributes:
-        name: The device that was taken.
-        runners: What runs the model, by the name that results carry.
+    Raises:
+        UsageError: it is no number above 0.
     """
-
-    name: str
-    runners: Mapping[str, Runner]
+    if not 0 < seconds <= MOST_SECONDS:
+        raise UsageError(f"inference_timeout has to be a number of seconds up to {MOST_SECONDS:g}, not {seconds}")
 
 
 def open_device(
     model: ModelFile, wanted: str, *, options: Mapping[str, object] | None = None, threads: int | None = None,
-    keeps_state: bool = False,
-) -> Opened:
-    """Open a model on a device, or on the first of several that works.
+    keeps_state: bool = False, seconds: float = DEFAULT_SECONDS, target: str | None = None,
+) -> Ladder:
+    """Open a model on a device, or on the first of several that works; the next ones take over should it fail later.
 
     Args:
         model: The file.
-        wanted: `auto` (the Edge TPU for a file compiled for it, else the processor), `cpu`, or a name registered in
-            the entry point group `edgekit.devices`, which may be followed by a colon and what that device
-            understands. Several, separated by commas, are tried in turn; why one cannot be used is told as a
-            Python warning.
+        wanted: `auto` (the Edge TPU for a file compiled for it, else the fastest of what is attached and the
+            processor), `cpu`, or a name registered in the entry point group `edgekit.devices`, which may be followed
+            by a colon and what that device understands. Several, separated by commas, are tried in turn; why one
+            cannot be used is told as a Python warning.
         options: The user's options for the device, by name.
         threads: Threads of the processor.
         keeps_state: Whether what the network's variables hold outlives a run.
+        seconds: Longest that one inference may take on an accelerator, above 0.
+        target: What the model was converted for, as its metadata says.
 
     Raises:
         UsageError: nobody registered the device, it takes no such option, or it does not go with the file.
         DeviceError: the accelerator is absent, or refuses; where several were named, all of them.
     """
-    names = [_settle(name.strip(), model) for name in str(wanted).split(SEPARATOR)]
-    devices = [_find(name) for name in names]
+    asked = [name.strip() for name in str(wanted).split(SEPARATOR)]
+    weighing = Weighing(model, target or "") if AUTO in asked else None
+    choice = weighing.choice if weighing else None
+    # An option may be meant for a device that was weighed and not chosen.
+    names = _in_place_of_auto(asked, choice.names if choice and not options else weighing.names if weighing else ())
+    announcer = Announcer()
+    request = Request(
+        model, "", threads=threads, keeps_state=keeps_state, fallback=len(names) > 1, seconds=seconds
+    )
+    rungs = _rungs(names, request, options or {}, announcer)
+    if weighing and not choice:
+        with announcer.heard_by(lambda event: None):  # what a trial finds goes into the reason
+            choice = weighing.try_out(lambda name: rungs[name].open(), seconds)
+    order = [rungs[name] for name in _in_place_of_auto(asked, choice.names if choice else ())]
+    at, runners = _open_first(order)
+    _check_twin(model, order[at:])
+    taken = order[at].name
+    reason = _reason(choice, taken, runners) if choice and taken not in asked else ""
+    return Ladder(
+        order[at:], runners, seconds=seconds, announcer=announcer, keeps_state=keeps_state, reason=reason
+    )
+
+
+def _rungs(
+    names: Sequence[str], request: Request, options: Mapping[str, object], announcer: Announcer
+) -> dict[str, Rung]:
+    """What opens the model on each device, by name, once all of them and their options are known to exist."""
+    devices = [for_format(request.model, name, _find(name)) for name in names]
     for name, device in zip(names, devices, strict=True):
         device.check(name.partition(":")[2])
-    given = {str(name): str(value) for name, value in (options or {}).items()}
+    given = {str(name): str(value) for name, value in options.items()}
     _check_options(given, dict(zip(names, devices, strict=True)))
+    return {
+        name: _rung(device, replace(
+            request, name=name, spec=name.partition(":")[2], options=_options_of(device, given, devices),
+            tell=partial(announcer.tell, name),
+        ))
+        for name, device in zip(names, devices, strict=True)
+    }
+
+
+def _in_place_of_auto(names: Sequence[str], meant: Sequence[str]) -> list[str]:
+    """The names with those in the place of `auto` that it stands for, each once."""
+    return list(dict.fromkeys(one for name in names for one in (meant if name == AUTO else (name,))))
+
+
+def _reason(choice: Choice, name: str, runners: Mapping[str, Runner]) -> str:
+    """Why a device was taken where `auto` chose it, in one line."""
+    threads = next(iter(runners.values())).threads
+    on = f"{name}, {threads} thread{'s' if threads > 1 else ''}" if name == CPU else name
+    if name == choice.names[0]:
+        return f"{on}: {choice.reason}"
+    return f"{on}: {choice.names[0]} was chosen ({choice.reason}) and cannot be opened"
+
+
+def _rung(device: Device, request: Request) -> Rung:
+    before = _identity(request.model.path)
+
+    def open_it() -> Mapping[str, Runner]:
+        if _identity(request.model.path) != before:
+            raise DeviceError(
+                f"{request.model.path} is not the file any more that was opened at first", hint="Start anew with it."
+            )
+        return device.open(request)
+
+    return Rung(request.name, open_it, accelerates=request.name.partition(":")[0] != CPU)
+
+
+def _identity(path: str) -> tuple[int, int, int] | None:
+    """What tells a file from one that is put in its place; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _open_first(rungs: Sequence[Rung]) -> tuple[int, Mapping[str, Runner]]:
+    """The number of the first device that works, and what it gave."""
     failures: dict[str, EdgeKitError] = {}
-    for at, (name, device) in enumerate(zip(names, devices, strict=True)):
-        taken = {option: value for option, value in given.items() if _option(device, option)}
-        request = Request(model, name, name.partition(":")[2], taken, threads, keeps_state, len(names) > 1)
+    for at, rung in enumerate(rungs):
         try:
-            return Opened(name, device.open(request))
+            return at, rung.open()
         except EdgeKitError as error:
-            if len(names) == 1:
+            if len(rungs) == 1:
                 raise
-            failures[name] = error
-            if at + 1 < len(names):
-                warnings.warn(f"{name} cannot be used, trying {names[at + 1]}: {error.message}", stacklevel=3)
+            failures[rung.name] = error
+            if at + 1 < len(rungs):
+                warnings.warn(f"{rung.name} cannot be used, trying {rungs[at + 1].name}: {error.message}", stacklevel=4)
     raise _none_works(failures)
 
 
-def _settle(name: str, model: ModelFile) -> str:
-    if name == AUTO:
-        return EDGE_TPU if model.is_edgetpu else CPU
-    return name
+def _check_twin(model: ModelFile, rungs: Sequence[Rung]) -> None:
+    """Say at once, and not when it is needed, that the processor could not take over."""
+    for rung in rungs[1:]:
+        if model.is_edgetpu and not rung.accelerates:
+            try:
+                read_twin(model)
+            except EdgeKitError as error:
+                warnings.warn(f"{rung.name} could not take over from {rungs[0].name}: {error.message}", stacklevel=4)
+
+
+def _options_of(device: Device, given: Mapping[str, str], devices: Sequence[Device]) -> dict[str, str]:
+    """The user's options for a device; one that takes any gets those that no other device knows by name."""
+    known = {option.name for other in devices for option in other.options or ()}
+    return {
+        name: value for name, value in given.items()
+        if (name not in known if device.options is None else _option(device, name))
+    }
 
 
 def _find(wanted: str) -> Device:
-    if wanted == CPU:  # looking for what is registered takes 25 ms
-        return _Processor()
+    if wanted.partition(":")[0] == CPU:
+        from edgekit.cpu_device import PROCESSOR  # which imports this module
+
+        return PROCESSOR
     name, known = wanted.partition(":")[0], plugins.registered("edgekit.devices")
     if name not in known:
         one_of("device", wanted, (AUTO, CPU, *sorted(known)))

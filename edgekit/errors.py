@@ -8,7 +8,8 @@
     ├── ModelFileError    ValueError      2     a file that is not a model, or is damaged
     ├── DataError         ValueError      2     images, numbers or labels that the model cannot take
     ├── ConversionError   RuntimeError    1     the converter could not make the file asked for
-    ├── DeviceError       RuntimeError    1     an accelerator that is absent, or refuses
+    ├── DeviceError       RuntimeError    1     an accelerator that is absent, refuses, or fails
+    │   └── HungError                     1     one that gave no answer within its time limit
     ├── OutputError       OSError         1     a result that could not be written
     └── MissingDependencyError ImportError 1    a library of an extra that is not installed
 """
@@ -64,7 +65,11 @@ class ConversionError(EdgeKitError, RuntimeError):
 
 
 class DeviceError(EdgeKitError, RuntimeError):
-    """An accelerator that is absent, or refuses the model."""
+    """An accelerator that is absent, refuses the model, or fails while it runs."""
+
+
+class HungError(DeviceError):
+    """An accelerator that gave no answer within its time limit."""
 
 
 class OutputError(EdgeKitError, OSError):

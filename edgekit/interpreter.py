@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import processor
 from edgekit.choices import check_count
+from edgekit.delegation import delegation_of
 from edgekit.errors import DeviceError, MissingDependencyError, ModelFileError
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 MAX_DEFAULT_THREADS = 4
 MOST_THREADS = 256
 """The runtime dies where it cannot start as many as it is told to."""
+
+Kernels = Literal["fast", "plain", "reference"]
+"""What computes on the processor: its fast kernels, with XNNPACK for what that takes; the same without XNNPACK; or the
+reference kernels, which are slow and give the same bits on any processor."""
+
+_RESOLVERS = {"fast": "AUTO", "plain": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}
 
 DELEGATE_FUNCTIONS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 Delegate = Any
@@ -53,8 +61,11 @@ def import_runtime() -> ModuleType:
 
 
 def default_threads() -> int:
-    """One fewer than the processor's usable cores, so that reading and decoding have one; from 1 to 4."""
-    return max(1, min(MAX_DEFAULT_THREADS, len(os.sched_getaffinity(0)) - 1))
+    """One fewer than the processor's cores, so that reading and decoding have one; from 1 to 4.
+
+    Cores are those of `edgekit.processor.physical_cores`.
+    """
+    return max(1, min(MAX_DEFAULT_THREADS, processor.physical_cores() - 1))
 
 
 class DelegateError(DeviceError):
@@ -106,6 +117,9 @@ class Engine:
         delegates: Accelerators, from `load_delegate`.
         keeps_state: Whether what the network's variables hold (the state of an LSTM) outlives a run.
 
+    Attributes:
+        accelerated: What the delegates took that were given; None where none was.
+
     Raises:
         UsageError: `threads` is no number from 1 to 256.
         ModelFileError: the file needs operations, or versions of them, that the runtime lacks.
@@ -114,7 +128,7 @@ class Engine:
 
     def __init__(
         self, path: str | PathLike[str], *, threads: int | None = None, delegates: Sequence[Delegate] = (),
-        keeps_state: bool = False,
+        keeps_state: bool = False, kernels: Kernels = "fast",
     ) -> None:
         if threads is not None:
             check_count("threads", threads, MOST_THREADS)
@@ -122,17 +136,19 @@ class Engine:
         self._path, self._keeps_state = Path(path), keeps_state
         self._lock = threading.Lock()
         self._delegates = tuple(delegates)  # the interpreter does not keep them alive
-        self._interpreter = self._open()
+        self._interpreter = self._open(kernels)
         self._inputs, self._outputs = self._places()
 
-    def _open(self) -> Any:
+    def _open(self, kernels: Kernels) -> Any:
         runtime = import_runtime()
         try:
             interpreter = runtime.Interpreter(
                 model_path=str(self._path),
                 num_threads=self.threads,
                 experimental_delegates=list(self._delegates) or None,
+                experimental_op_resolver_type=runtime.OpResolverType[_RESOLVERS[kernels]],
             )
+            self.accelerated = delegation_of(interpreter) if self._delegates else None  # before XNNPACK comes
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise explain(self._path, str(error), runtime.__name__.partition(".")[0]) from error
@@ -150,14 +166,21 @@ class Engine:
             ) from error
         return inputs, outputs
 
+    def without_delegate(self) -> Mapping[str, int]:
+        """Operations that no delegate took, by kind: neither those given, nor XNNPACK, which the runtime adds."""
+        return delegation_of(self._interpreter).left
+
     def run_zeros(self) -> None:
         """Run the network once on zeros, to see that it runs, or so that the first sample is as fast as the others.
 
         Raises:
             DeviceError: the runtime or the accelerator failed.
         """
-        details = self._interpreter.get_input_details()
-        self.run([np.zeros(entry["shape"], entry["dtype"]) for entry in details])
+        self.run(self.zeros())
+
+    def zeros(self) -> list[NDArray[Any]]:
+        """Arrays of zeros, of the shapes and types that the inputs have."""
+        return [np.zeros(entry["shape"], entry["dtype"]) for entry in self._interpreter.get_input_details()]
 
     def reset(self) -> None:
         """Forget what the network's variables hold."""
@@ -190,19 +213,21 @@ class Engine:
                 self._interpreter.invoke()
                 return [self._interpreter.get_tensor(index) for index in self._outputs]  # get_tensor copies
             except (RuntimeError, ValueError) as error:  # ValueError: an output that nothing computes
-                raise DeviceError(f"{self._path} failed while running: {_first_line(str(error))}") from error
+                raise DeviceError(f"{self._path} failed while running: {first_line(str(error))}") from error
 
 
 def explain(path: Path, reason: str, runtime: str) -> ModelFileError:
     """The runtime's complaint about a model file, with what to do about it."""
     for words, hint in _HINTS:
         if words in reason:
-            return ModelFileError(f"{path} cannot be run by {runtime}: {_first_line(reason)}", hint=hint)
-    return ModelFileError(f"{path} cannot be opened by {runtime}: {_first_line(reason)}")
+            return ModelFileError(f"{path} cannot be run by {runtime}: {first_line(reason)}", hint=hint)
+    return ModelFileError(f"{path} cannot be opened by {runtime}: {first_line(reason)}")
 
 
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]
+def first_line(text: str) -> str:
+    """The first line of what the runtime complains of, without what it adds to a delegate's words."""
+    # The runtime hangs its own words onto those of a delegate, with nothing between.
+    return re.sub(r"(?<=\S)Node number \d+ .*", "", text.strip().partition("\n")[0])
 
 
 _HINTS = (

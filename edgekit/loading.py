@@ -13,7 +13,7 @@ import numpy as np
 from edgekit import host
 from edgekit import metadata as metadata_files
 from edgekit.choices import check_count, one_of
-from edgekit.device import open_device
+from edgekit.device import DEFAULT_SECONDS, check_timeout, open_device
 from edgekit.errors import ModelFileError, UsageError
 from edgekit.inputs import ImageOptions, Input, check_options, image_spec
 from edgekit.interpreter import MOST_THREADS
@@ -28,6 +28,7 @@ from edgekit.metadata.types import (
 )
 from edgekit.model import Model, Parts
 from edgekit.normalization import FORMS, parse_normalization
+from edgekit.onnx import is_onnx, read_onnx
 from edgekit.quantization import scale_of
 from edgekit.state import carried, check_states
 from edgekit.tasks import Output, Settings, prepare_task
@@ -45,6 +46,7 @@ def load(
     *,
     device: str = "auto",
     device_options: Mapping[str, object] | None = None,
+    inference_timeout: float = DEFAULT_SECONDS,
     threads: int | None = None,
     task: str | None = None,
     head: str | None = None,
@@ -64,12 +66,16 @@ def load(
     What the file's metadata says holds unless an argument says otherwise. A file without metadata runs too.
 
     Args:
-        path: A `.tflite` file.
-        device: `auto` (the Edge TPU for a file compiled for it, else the processor), `cpu`, `coral`,
-            `coral:usb:0`, `coral:all`, or what an installed package registered under `edgekit.devices`. Several,
-            separated by commas, are tried in turn: `coral,cpu`.
+        path: A `.tflite` file; or an `.onnx` file, which takes onnxruntime (docs/tensorrt.md).
+        device: `auto` (the Edge TPU for a file compiled for it, else the fastest of what is attached and the
+            processor; see docs/devices.md), `cpu`, `cpu:reference` (slow, the same bits everywhere), `coral`,
+            `coral:usb:0`, `coral:all`, `gpu`, or what an installed package registered under `edgekit.devices`.
+            Several, separated by commas, are tried in turn: `coral,cpu`.
         device_options: Options of the device, by name, such as `{"Performance": "High"}`.
-        threads: Threads of the processor, from 1 to 256; by default one fewer than its cores, at most 4.
+        inference_timeout: Longest that one inference may take on an accelerator, in seconds, above 0: one that hangs
+            is opened again, and then the next device; see docs/devices.md.
+        threads: Threads of the processor, from 1 to 256; by default one fewer than its cores, at most 4, or one
+            where a short trial shows that this is as fast.
         task: `classification`, `detection`, `segmentation`, `pose`, `embedding`, `depth`, `image` or `values`; by
             default what the file says, else what the outputs leave no doubt of.
         head: The form in which the outputs give the task's answer, such as `yolov8`; see docs/tasks.md.
@@ -94,8 +100,9 @@ def load(
     """
     if threads is not None:
         check_count("threads", threads, MOST_THREADS)
+    check_timeout(inference_timeout)
     options = _image_options(normalize, channels, resize)
-    file = read_model(path)
+    file = read_onnx(path) if is_onnx(path) else read_model(path)
     about = metadata_files.read(file)
     check_states(file, about)
     file, without_decoder = cut_pose_decoder(file)
@@ -105,16 +112,20 @@ def load(
         outputs, about, size=_picture_size(inputs), task=task, head=head, labelled=labels is not None,
         settings=Settings(top, score, iou, head_options or {}, enrolled_for(path, enrolled)),
     )
-    with as_file(file, without_decoder) as runnable:
-        opened = open_device(runnable, device, options=device_options, threads=threads, keeps_state=about.keeps_state)
-    check_alone(ready, name, len(opened.runners))
+    runnable, copy = as_file(file, without_decoder)
+    ladder = open_device(
+        runnable, device, options=device_options, threads=threads, keeps_state=about.keeps_state,
+        seconds=inference_timeout, target=about.target,
+    )
+    seats = ladder.seats()
+    check_alone(ready, name, len(seats))
     positions = about.data_outputs(len(file.outputs))
     parts = Parts(
         path=Path(path), metadata=about, inputs=inputs, outputs=outputs,
         scales=tuple(scale_of(file.outputs[at], file.label) for at in positions),
         last_parts=tuple(_last_part(file, about, at) for at in positions),
-        task_name=name, task=ready, device=opened.name,
-        runners=carried(opened.runners, file, about),
+        task_name=name, task=ready, ladder=ladder, copy=copy,
+        seats=seats, runners=carried(seats, file, about),
         windows=model_windows(windows, about, inputs), invalid=windows.invalid if windows else "drop",
     )
     return Model(parts)

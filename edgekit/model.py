@@ -5,20 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from itertools import cycle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import host
+from edgekit.announcing import Listener
 from edgekit.choices import one_of
 from edgekit.device import Runner
 from edgekit.errors import DataError
 from edgekit.inputs import Input, InputAdapter, arrange_inputs
+from edgekit.ladder import Ladder, Seat
 from edgekit.metadata.types import (
     ColourOrder,
     Metadata,
@@ -46,8 +50,12 @@ class Parts:
     """For each output what is computed here, left out of the network."""
     task_name: str
     task: Task
-    device: str
+    ladder: Ladder
+    seats: Mapping[str, Seat]
     runners: Mapping[str, Runner]
+    """Each goes through the seat of its name."""
+    copy: TemporaryDirectory[str] | None
+    """Where the file lies that the devices open, where that is not the one at `path`."""
     windows: tuple[Window | None, ...]
     """For each input the windows of a stream that it takes."""
     invalid: Policy
@@ -104,7 +112,7 @@ class _Inferred:
 class _Worker:
     """One of those that run a model, with what prepares data for it where nobody else does."""
 
-    name: str
+    seat: Seat
     runner: Runner
     prepare: Preparation
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -112,7 +120,7 @@ class _Worker:
     def infer(self, prepared: Prepared) -> _Inferred:
         started = time.perf_counter()
         raw = self.runner.run(prepared.tensors)
-        return _Inferred(raw, self.name, prepared, (time.perf_counter() - started) * MILLISECONDS)
+        return _Inferred(raw, self.seat.name, prepared, (time.perf_counter() - started) * MILLISECONDS)
 
 
 class Model:
@@ -124,7 +132,9 @@ class Model:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._names = tuple(tensor.name for tensor in parts.inputs)
-        workers = [_Worker(name, runner, self.preparation()) for name, runner in parts.runners.items()]
+        workers = [
+            _Worker(parts.seats[name], runner, self.preparation()) for name, runner in parts.runners.items()
+        ]
         self._turns = cycle(workers)
 
     def __call__(self, data: Any, *, channels: ColourOrder = "rgb") -> Result:
@@ -201,6 +211,14 @@ class Model:
         with worker.lock:
             return worker.runner.run(tensors)
 
+    def events_to(self, listener: Listener) -> AbstractContextManager[None]:
+        """Call this with each event of the devices, such as `hung`, while the context lasts.
+
+        It is called from the thread in which the event happens. Events that nobody listens to are Python warnings.
+        Their kinds: `edgekit.ladder`.
+        """
+        return self._parts.ladder.announcer.heard_by(listener)
+
     def reset(self) -> None:
         """Forget earlier samples: a model that takes a stream piece by piece starts anew. Does nothing to others."""
         for runner in self._parts.runners.values():
@@ -257,8 +275,13 @@ class Model:
 
     @property
     def device(self) -> str:
-        """What the model runs on, such as `cpu`; a result's own device says which one, where there are several."""
-        return self._parts.device
+        """What the model runs on now, such as `cpu`; a result's own device says what it came from."""
+        return self._parts.ladder.name
+
+    @property
+    def device_reason(self) -> str:
+        """Why `auto` chose the device, in one line; empty where the device was named."""
+        return self._parts.ladder.reason
 
     @property
     def parallel(self) -> int:

@@ -166,6 +166,8 @@ class Placement:
         memory: None where nothing is estimated.
         refusals: Why the compiler takes no part of the file; empty where it takes it.
         packages: What a compiled file holds; empty for another one.
+        asked: The accelerator that answered for itself, such as a GPU; empty where its answer is foretold.
+        wrong: How the accelerator's results differ from the processor's; empty where they agree, or were not compared.
         notes: What else to know, sentence by sentence.
     """
 
@@ -178,6 +180,8 @@ class Placement:
     memory: Memory | None = None
     refusals: tuple[Refusal, ...] = ()
     packages: tuple[Package, ...] = ()
+    asked: str = ""
+    wrong: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -207,6 +211,8 @@ class Placement:
         return {
             "target": self.target,
             "compiler": self.compiler or None,
+            "asked": self.asked or None,
+            "wrong": self.wrong or None,
             "subgraphs": self.mode,
             "operations": {"total": len(self.operations), self.target: self.on_target, "cpu": self.on_cpu},
             "mac_share": self.mac_share,

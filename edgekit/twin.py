@@ -1,16 +1,23 @@
-"""The file that a model for the Edge TPU was compiled from, which any processor runs.
+"""Files of the same network for a processor, beside those for an accelerator.
 
-The compiler writes `NAME_edgetpu.tflite` beside `NAME.tflite`, and by these names a twin is found.
+The Edge TPU's compiler writes `NAME_edgetpu.tflite` beside `NAME.tflite`, and `edgekit convert --target jetson` writes
+the int8 file `NAME_cpu.tflite` beside `NAME.tflite`. By these names a twin is found.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
-from edgekit.errors import ModelFileError, UsageError
+from edgekit import metadata
+from edgekit.errors import EdgeKitError, ModelFileError, UsageError
 from edgekit.tflite import ModelFile, Tensor, read_model
 
 COMPILED = "_edgetpu"
+FOR_CPU = "_cpu"
+TWIN_OF = "twin_of"
+"""Where the metadata of the file for the processor, among what is said of its source, names the other file."""
 
 
 def twin_name(path: str | Path) -> str:
@@ -52,6 +59,32 @@ def read_twin(model: ModelFile) -> ModelFile:
                 hint="Compile it again, or put the right file in its place.",
             )
     return twin
+
+
+def cpu_twin_of(path: str | Path) -> Path:
+    """Where the int8 file for the processor lies, beside a file for the GPU."""
+    return Path(path).with_name(f"{Path(path).stem}{FOR_CPU}.tflite")
+
+
+def find_cpu_twin(model: ModelFile) -> ModelFile | None:
+    """The int8 file for the processor; None where there is none beside a model that was converted for a GPU.
+
+    A file of that name which is damaged, or was not made together with this very model, is none.
+    """
+    path = cpu_twin_of(model.path)
+    if not model.path or not path.is_file():
+        return None
+    try:
+        twin = read_model(path)
+        source = metadata.read(twin).provenance.get("source")
+    except EdgeKitError:
+        return None
+    return twin if isinstance(source, Mapping) and source.get(TWIN_OF) == digest(model.path) else None
+
+
+def digest(path: str | Path) -> str:
+    """SHA-256 of a whole file, by which the file for the processor says which one it goes with."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _form(tensor: Tensor) -> tuple[object, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import runpy
+import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ from edgekit.metadata import InputMetadata, Metadata, Normalization, OutputMetad
 @cache
 def _tiny() -> dict[str, Any]:
     return runpy.run_path(str(Path(__file__).with_name("tiny_models.py")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What EdgeKit keeps of its trials goes to a folder of the tests, and none of the user's counts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +109,30 @@ def build(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a model file of operators one behind the other, on three float features."""
+
+    def make(*operators: str) -> Path:
+        path = tmp_path / f"{'_'.join(operators).lower()}.tflite"
+        path.write_bytes(_tiny()["pack"](_tiny()["chain"](operators, 3)))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def delegate_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`delegate.c`, compiled: a delegate that takes ABS and NEG, and fails as its options say."""
+    path = tmp_path_factory.mktemp("delegate") / "libdelegate.so"
+    source = Path(__file__).with_name("delegate.c")
+    try:
+        subprocess.run(["cc", "-shared", "-fPIC", str(source), "-lm", "-o", str(path)], check=True)
+    except FileNotFoundError:
+        pytest.skip("needs a C compiler for the delegate")
+    return path
 
 
 @pytest.fixture

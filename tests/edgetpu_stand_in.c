@@ -1,7 +1,5 @@
 /* A stand-in for libedgetpu, for tests: the same functions, and no device. What it claims to have and how it fails is
  * said by macros. Where it works, each output byte is the number of the chosen device plus 1.
- *
- * The structures are those of TensorFlow Lite's C interface (tensorflow/lite/core/c/common.h), as far as they are used.
  */
 #include <signal.h>
 #include <stddef.h>
@@ -10,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tflite_c.h"
 
 #ifndef USB
 #define USB 0
@@ -66,40 +66,6 @@ const char *edgetpu_version(void) { return "BuildLabel(stand-in), RuntimeVersion
 #endif
 
 #ifndef NO_DELEGATE
-typedef struct { int size; int data[]; } IntArray;
-typedef struct {
-    int type; void *data; IntArray *dims; struct { float scale; int32_t zero; } params; int allocation_type;
-    size_t bytes; const void *allocation; const char *name; void *delegate; int buffer_handle;
-    char data_is_stale, is_variable; struct { int type; void *params; } quantization; void *sparsity;
-    const IntArray *dims_signature;
-} Tensor;
-typedef struct { IntArray *inputs, *outputs, *intermediates, *temporaries; void *user_data; } Node;
-struct Context;
-typedef struct {
-    void *(*init)(struct Context *, const char *, size_t);
-    void (*free)(struct Context *, void *);
-    int (*prepare)(struct Context *, Node *);
-    int (*invoke)(struct Context *, Node *);
-    const char *(*profiling_string)(const struct Context *, const Node *);
-    int32_t builtin_code; const char *custom_name; int version; void *external, *async_kernel; uint64_t inplace;
-} Registration;
-typedef struct Delegate {
-    void *data;
-    int (*prepare)(struct Context *, struct Delegate *);
-    void *copy_from, *copy_to, *free_handle; int64_t flags; void *builder;
-} Delegate;
-typedef struct Context {
-    size_t tensors_size;
-    int (*execution_plan)(struct Context *, IntArray **);
-    Tensor *tensors;
-    void *impl;
-    void *resize;
-    void (*report)(struct Context *, const char *, ...);
-    void *add;
-    int (*node)(struct Context *, int, Node **, Registration **);
-    int (*replace)(struct Context *, Registration, const IntArray *, Delegate *);
-} Context;
-typedef struct { Delegate *delegate; } Parameters;
 
 static void *init(Context *context, const char *buffer, size_t length) {
     return ((const Parameters *)(const void *)buffer)->delegate->data;
@@ -112,7 +78,9 @@ static int prepare(Context *context, Node *node) {
     return 0;
 }
 static int invoke(Context *context, Node *node) {
+    static int runs;
     NOW(RUN)
+    if (getenv("STAND_IN_RUNS") && ++runs > atoi(getenv("STAND_IN_RUNS"))) for (;;) sleep(1000); /* lost its device */
     for (int i = 0; i < node->outputs->size; i++) {
         Tensor *output = &context->tensors[node->outputs->data[i]];
         memset(output->data, (int)(intptr_t)node->user_data + 1, output->bytes);
@@ -131,7 +99,7 @@ static int claim(Context *context, Delegate *delegate) {
         if (registration->custom_name && !strcmp(registration->custom_name, "edgetpu-custom-op"))
             mine->data[mine->size++] = plan->data[i];
     }
-    Registration kernel = {init, 0, prepare, invoke, 0, 51, "stand-in", 1};
+    Registration kernel = {init, 0, prepare, invoke, 0, BUILTIN_DELEGATE, "stand-in", 1};
     int outcome = context->replace(context, kernel, mine, delegate);
     free(mine);
     return outcome;

@@ -11,9 +11,10 @@ import pytest
 import edgekit
 from edgekit import DeviceError
 from edgekit_devices.coral import diagnosis, selection, temperature
-from edgekit_devices.coral.attached import ROOT_VARIABLE, Attached, look
+from edgekit_devices.coral.attached import Attached, look
 from edgekit_devices.coral.delegate import CORAL
 from edgekit_devices.coral.runtime import Listed
+from edgekit_devices.sysfs import ROOT_VARIABLE
 
 
 def usb(root: Path, name: str = "1-1", identity: str = "18d1:9302", node: bool = True) -> None:
@@ -184,4 +185,4 @@ def test_the_device_s_own_options() -> None:
     assert names["Usb.MaxBulkInQueueLength"] == "Usb.MaxBulkInQueueLength=0 to 255"
     with pytest.raises(edgekit.UsageError, match="coral:usb:-1"):
         CORAL.check("usb:-1")
-    assert ROOT_VARIABLE == "EDGEKIT_SYSTEM_ROOT"
+    assert ROOT_VARIABLE == "EDGEKIT_ROOT"

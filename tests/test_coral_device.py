@@ -22,8 +22,8 @@ import pytest
 
 import edgekit
 from edgekit import DeviceError
-from edgekit_devices.coral.attached import ROOT_VARIABLE
 from edgekit_devices.coral.runtime import LIBRARY_VARIABLE, Listed, Runtime, count_devices
+from edgekit_devices.sysfs import ROOT_VARIABLE
 from edgekit_devices.targets import TARGETS, Io, Precision
 
 SOURCE = Path(__file__).with_name("edgetpu_stand_in.c")

@@ -104,7 +104,7 @@ def test_chips_take_turns_and_results_keep_their_order(numbers: Path, register: 
     assert "skipped" in str(caught[0].message)
 
 
-def test_a_chip_that_fails_ends_the_run(numbers: Path, register: Register, tmp_path: Path) -> None:
+def test_chips_go_on_without_one_that_fails(numbers: Path, register: Register, tmp_path: Path) -> None:
     class Broken(Chip):
         def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
             raise DeviceError("the chip is gone")
@@ -115,11 +115,17 @@ def test_a_chip_that_fails_ends_the_run(numbers: Path, register: Register, tmp_p
 
     register(two=Two())
     rows = tmp_path / "rows.csv"
-    rows.write_text("1,2,3\n" * 20)
-    results = edgekit.run(numbers, rows, device="two", device_options={"speed": "slow"})
-    assert next(results).device == "a"
-    with pytest.raises(DeviceError, match="the chip is gone"):
-        list(results)
+    rows.write_text("".join(f"{row},0,0\n" for row in range(20)))
+    told: list[str] = []
+    results = list(edgekit.run(
+        numbers, rows, device="two", device_options={"speed": "slow"}, on_event=lambda event: told.append(str(event))
+    ))
+    assert [values(entry)[0] for entry in results] == list(range(20))
+    assert {entry.device for entry in results} == {"a"}
+    assert told == [
+        "b: failed (the chip is gone)", "two: reloaded (it was opened again)", "b: failed (the chip is gone)",
+        "b: device-lost (a takes over)",
+    ]
 
 
 @pytest.mark.parametrize(

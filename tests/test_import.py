@@ -17,8 +17,8 @@ HEAVY = (
 )
 PUBLIC = {
     "Cascade", "Classification", "ConversionError", "DataError", "DeviceError", "EdgeKitError", "Explanation",
-    "Latency", "Metadata", "MissingDependencyError", "MissingFileError", "Model", "ModelFileError", "Normalization",
-    "OutputError", "Pipeline", "Result", "ScoredClass",
+    "HungError", "Latency", "Metadata", "MissingDependencyError", "MissingFileError", "Model", "ModelFileError",
+    "Normalization", "OutputError", "Pipeline", "Result", "ScoredClass",
     "UsageError", "Values", "__version__", "convert", "explain", "load", "run",
 }
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from edgekit.interpreter import Engine, default_threads, explain
 Build = Callable[..., Path]
 
 
-@pytest.mark.parametrize("device", ["gpu", "corall", "cpu:1", ""])
+@pytest.mark.parametrize("device", ["tpu", "corall", ""])
 def test_an_unknown_device_is_told_the_known_ones(numbers: Path, device: str) -> None:
     with pytest.raises(UsageError, match=f"device cannot be '{device}'") as caught:
         edgekit.load(numbers, device=device)
@@ -51,10 +51,10 @@ def test_options_that_are_no_such_word_are_refused(
 
 def test_the_cpu_needs_no_look_at_what_is_registered(numbers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def registered(group: str) -> Any:
-        raise AssertionError(f"{group} was looked for, which takes 25 ms")
+        raise AssertionError(f"{group} was looked for")
 
     monkeypatch.setattr(plugins, "registered", registered)
-    assert edgekit.load(numbers).device == edgekit.load(numbers, device="cpu").device == "cpu"
+    assert edgekit.load(numbers, device="cpu").device == "cpu"
 
 
 def test_edge_tpu_files_and_devices_have_to_go_together(numbers: Path, build: Build) -> None:
@@ -120,7 +120,11 @@ def test_a_model_says_what_it_is(numbers: Path) -> None:
 
 
 def test_devices_are_entry_points() -> None:
-    assert isinstance(plugins.registered("edgekit.devices")["coral"], EntryPoint)
+    """The same that Python's own library finds, which takes longer to import than all of `edgekit`."""
+    for group in get_args(plugins.Group):
+        theirs = {point.name: point.value for point in entry_points(group=group)}
+        assert {name: point.value for name, point in plugins.registered(group).items()} == theirs
+    assert "coral" in plugins.registered("edgekit.devices")
 
 
 @pytest.mark.parametrize(

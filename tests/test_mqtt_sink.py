@@ -20,7 +20,7 @@ import pytest
 from edgekit import MissingDependencyError, MissingFileError, OutputError, Result, UsageError
 from edgekit.mqtt import parse_broker
 from edgekit.results import Classification, Detection, Latency, ScoredClass, Values
-from edgekit.sinks import SinkCounts, open_sink
+from edgekit.sinks import EventSink, SinkCounts, open_sink
 from edgekit.sinks.mqtt import MqttSink, default_spool
 from edgekit.sinks.mqtt.discovery import discovery
 from edgekit.sources.live import Backoff
@@ -135,7 +135,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def listener(broker: Broker) -> Iterator[Listener]:
-    listening = Listener(broker.port, "cam", "cam/status", "homeassistant/#")
+    listening = Listener(broker.port, "cam", "cam/status", "cam/events", "homeassistant/#")
     yield listening
     listening.close()
 
@@ -201,6 +201,22 @@ def test_results_arrive_and_the_status_tells_who_is_there(broker: Broker, listen
     assert len({entry["message_id"] for entry in found}) == 50
     assert not any("duplicate" in entry for entry in found)
     assert listener.on("cam/status") == ["online", "offline"]
+
+
+@needs_broker
+def test_events_go_to_a_topic_of_their_own_where_they_are_asked_for(broker: Broker, listener: Listener) -> None:
+    sink = open_sink(f"mqtt://127.0.0.1:{broker.port}/cam?events=yes")
+    assert isinstance(sink, EventSink)
+    sink.event(Event("npu", "hung", "did not answer within 10 s", 1.5))
+    sink.write(result())
+    sink.close()
+    wait_for(lambda: len(listener.on("cam/status")) == 2)
+    [event] = listener.results("cam/events")
+    assert event == {"event": "hung", "source": "npu", "detail": "did not answer within 10 s", "captured": 1.5}
+    assert len(listener.results()) == 1
+    silent = open_sink(f"mqtt://127.0.0.1:{broker.port}/other")
+    assert not isinstance(silent, EventSink)
+    silent.close()
 
 
 @needs_broker

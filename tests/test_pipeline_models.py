@@ -330,8 +330,9 @@ track = 1
         "  line 9: path is missing in [models.c.inner]",
         "  line 10: objects in [models.c.inner] has to be a list of texts, not 'dog'",
         "  line 11: no key 'margn' in [models.c.inner]; did you mean 'margin'?",
-        "  line 12: no key 'inner' in [models.c.inner]; there are path, device, device_options, threads, task, head, "
-        "head_options, labels, normalize, channels, resize, top, score, iou, enrolled, objects, margin",
+        "  line 12: no key 'inner' in [models.c.inner]; there are path, device, device_options, inference_timeout, "
+        "threads, task, head, head_options, labels, normalize, channels, resize, top, score, iou, enrolled, objects, "
+        "margin",
         "  line 14: track in [models.c.after] has to be true or false, not 1",
     ]
     config.write_text('sources = ["x.png"]\n[model]\npath = "a"\n[models.b]\npath = "b"\n')

@@ -42,7 +42,7 @@ def test_real_models_on_real_pictures(
     model: str, picture: str, index: int, label: str, score: float,
 ) -> None:
     images = shared / "images"
-    arguments = ("--labels", images / "imagenet_labels.txt", "--top", 1)
+    arguments = ("--labels", images / "imagenet_labels.txt", "--top", 1, "--device", "cpu")
     assert call(shared / "tflite" / f"{model}.tflite", images / picture, *arguments) == 0
     out, err = capfd.readouterr()
     [result] = lines(out)

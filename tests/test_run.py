@@ -29,7 +29,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 def test_lines_have_the_common_keys_and_the_task_s(
     tiny_classifier: Path, photos: Path, call: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(tiny_classifier, photos, "--top", 2, "--limit", 2) == 0
+    assert call(tiny_classifier, photos, "--top", 2, "--limit", 2, "--device", "cpu") == 0
     out, err = capfd.readouterr()
     found = lines(out)
     assert len(found) == 2
@@ -59,7 +59,7 @@ def test_skipped_samples_are_told_and_make_the_exit_code_1(
 ) -> None:
     (photos / "0.png").write_bytes(b"")
     (photos / "1.jpg").write_bytes(b"text")
-    assert call(tiny_classifier, photos) == 1
+    assert call(tiny_classifier, photos, "--device", "cpu") == 1
     out, err = capfd.readouterr()
     assert [entry["sequence"] for entry in lines(out)] == [2, 3]
     assert len(err.splitlines()) == 2
@@ -84,7 +84,7 @@ def test_numbers_from_a_table(
     table = tmp_path / "pixels.csv"
     rows = [",".join("1" if at % 10 == number else "0" for at in range(64)) for number in (4, 7)]
     table.write_text("\n".join([rows[0], "1,2,3", rows[1]]))
-    assert call(tiny_classifier, table, "--top", 1) == 1
+    assert call(tiny_classifier, table, "--top", 1, "--device", "cpu") == 1
     out, err = capfd.readouterr()
     assert [entry["classes"][0]["index"] for entry in lines(out)] == [4, 7]
     assert err == f"skipped {table}, line 2: 3 numbers where 64 are wanted\n"
@@ -151,7 +151,7 @@ def test_help_has_examples(call: Call, capfd: pytest.CaptureFixture[str]) -> Non
 
 def test_what_libraries_say_is_shown_by_debug_only(tiny_classifier: Path, photos: Path) -> None:
     """In processes of their own, since the runtime says it once in each."""
-    command = [sys.executable, "-m", "edgekit", "run", str(tiny_classifier), str(photos)]
+    command = [sys.executable, "-m", "edgekit", "run", str(tiny_classifier), str(photos), "--device", "cpu"]
     quiet = subprocess.run(command, capture_output=True, text=True, check=True)
     debug = subprocess.run([*command, "--debug"], capture_output=True, text=True, check=True)
     assert quiet.stderr == ""
@@ -173,7 +173,7 @@ def test_of_a_table_s_bad_rows_the_first_are_told_and_the_rest_are_counted(
     tiny_classifier: Path, tmp_path: Path, call: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "t.csv").write_text("1,2,3\n" * 9)
-    assert call(tiny_classifier, tmp_path / "t.csv") == 2
+    assert call(tiny_classifier, tmp_path / "t.csv", "--device", "cpu") == 2
     err = capfd.readouterr().err.splitlines()
     assert len(err) == 7
     assert err[4].startswith(f"skipped {tmp_path}/t.csv, line 5: ")
@@ -184,7 +184,7 @@ def test_a_pattern_may_match_what_is_no_sample(
     tiny_classifier: Path, photos: Path, call: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (photos / "notes.txt").write_text("words")
-    assert call(tiny_classifier, f"{photos}/*") == 1
+    assert call(tiny_classifier, f"{photos}/*", "--device", "cpu") == 1
     out, err = capfd.readouterr()
     assert len(lines(out)) == 3
     assert err.startswith(f"skipped {photos}/notes.txt is of no kind")
@@ -215,6 +215,7 @@ def test_warnings_as_errors_do_not_stop_a_run(tiny_classifier: Path, build: Call
     wide = build("ABS", [("x", (1, 8, 8, 3), "float32")], [("y", (1, 8, 8, 3), "float32", 3e38, 0)])
     for model in (tiny_classifier, wide):
         command = [sys.executable, "-m", "edgekit", "run", str(model), str(photos), "--normalize", "0..1"]
+        command += ["--device", "cpu"]
         done = subprocess.run(
             command, env={**os.environ, "PYTHONWARNINGS": "error"}, capture_output=True, text=True, check=False
         )
@@ -225,7 +226,8 @@ def test_warnings_as_errors_do_not_stop_a_run(tiny_classifier: Path, build: Call
 def endless(tmp_path: Path, tiny_classifier: Path) -> list[str]:
     """A command line whose results are more than a pipe holds, so that it runs until it is read."""
     np.save(tmp_path / "many.npy", np.zeros((20_000, 8, 8), np.uint8))
-    return [sys.executable, "-m", "edgekit", "run", str(tiny_classifier), str(tmp_path / "many.npy")]
+    command = ["run", str(tiny_classifier), str(tmp_path / "many.npy"), "--device", "cpu"]
+    return [sys.executable, "-m", "edgekit", *command]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

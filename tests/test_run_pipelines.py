@@ -49,7 +49,7 @@ def test_several_sources(tiny_classifier: Path, photos: Path, call: Call, capfd:
 def test_events_are_told_on_standard_error(
     tiny_classifier: Path, call: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(tiny_classifier, "http://me:secret@127.0.0.1:9/x#wait=0") == 1
+    assert call(tiny_classifier, "http://me:secret@127.0.0.1:9/x#wait=0", "--device", "cpu") == 1
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("Error: http://***@127.0.0.1:9/x#wait=0: ffmpeg ended with exit code 1")

@@ -118,6 +118,19 @@ def _described(name: str, shape: Sequence[int], dtype: str, scale: float | None 
     return tensor
 
 
+def chain(operators: Sequence[str], size: int) -> Any:
+    """A ModelT of operators one behind the other, each of one input and output: float32 of shape (1, size)."""
+    graph, model, kinds = schema.SubGraphT(), schema.ModelT(), sorted(set(operators))
+    graph.tensors = [_described(f"t{at}", (1, size), "float32") for at in range(len(operators) + 1)]
+    graph.inputs, graph.outputs = [0], [len(operators)]
+    graph.operators = [_operator(kinds.index(name), [at], [at + 1], 0, None) for at, name in enumerate(operators)]
+    model.operatorCodes = [_code(getattr(schema.BuiltinOperator, name), 1) for name in kinds]
+    for code in model.operatorCodes:
+        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    model.version, model.subgraphs, model.buffers = 3, [graph], [_buffer()]
+    return model
+
+
 def one_operator(operator: str, inputs: Sequence[Any], outputs: Sequence[Any], code: str = "") -> Any:
     """A ModelT of one operator; inputs and outputs are given as arguments of `_described`."""
     graph, step, model = schema.SubGraphT(), schema.OperatorT(), schema.ModelT()

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,8 @@ Say = Callable[[str], None]
 CHILD = "edgekit_devices.isolated"
 CHATTER = "INFO:"
 CRASHED = "crashed"
+ASK_SECONDS, TICK_SECONDS = 1.0, 0.02
+"""For so long a child that is asked to end may take to do so; so often it is looked whether it has."""
 END_SECONDS = 5.0
 """Longest wait for a child that was killed: one that is stuck in a driver cannot be."""
 
@@ -50,8 +53,26 @@ class CrashedError(ChildError):
         return self.how.startswith(CRASHED)
 
 
-class HungError(ChildError):
+class HungError(ChildError, errors.HungError):
     """A child process that was killed at its time limit."""
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def end_all() -> None:
+    """End the children that run now: they are asked to, and killed soon after where they do not.
+
+    Who waits for one, in another thread, gets a `CrashedError`.
+    """
+    children, late = tuple(_running), time.monotonic() + ASK_SECONDS
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for child in children:
+            if child.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, number)
+        while any(child.poll() is None for child in children) and time.monotonic() < late:
+            time.sleep(TICK_SECONDS)
 
 
 def call(function: str, arguments: Mapping[str, Any], *, seconds: float) -> Any:
@@ -80,16 +101,18 @@ def call(function: str, arguments: Mapping[str, Any], *, seconds: float) -> Any:
         )
     except OSError as error:  # for want of memory, or of a Python to start where that is part of another program
         raise CrashedError("", "could not be started", str(error)) from error
+    _running.add(child)
     try:
         out, log = child.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as expired:
         answer = _Answer(expired.stdout or b"")
-        raise HungError(answer.step, f"did not answer within {seconds:g} s", _last(expired.stderr or b"")) from None
+        raise HungError(answer.step, f"did not answer within {seconds:g} s", last_line(expired.stderr or b"")) from None
     finally:
-        _end(child)
+        _running.discard(child)
+        end_child(child)
     answer = _Answer(out)
     if not answer.complete:
-        raise CrashedError(answer.step, _end_of(child.returncode), _last(log))
+        raise CrashedError(answer.step, end_of(child.returncode), last_line(log))
     return answer.value()
 
 
@@ -106,23 +129,31 @@ class _Answer:
         return "value" in self._last or "error" in self._last
 
     def value(self) -> Any:
-        if "error" in self._last:
-            kind, message, hint = self._last["error"]
-            error: EdgeKitError = getattr(errors, kind, DeviceError)(message, hint=hint)
-            raise error
+        raise_error(self._last)
         return self._last["value"]
 
 
-def _end_of(code: int) -> str:
+def raise_error(said: Mapping[str, Any]) -> None:
+    """Raise the error that a child told, if it told one."""
+    if "error" in said:
+        kind, message, hint = said["error"]
+        error: EdgeKitError = getattr(errors, kind, DeviceError)(message, hint=hint)
+        raise error
+
+
+def end_of(code: int) -> str:
+    """How a child ended, from its exit code."""
     return f"{CRASHED} ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
 
 
-def _last(log: bytes) -> str:
+def last_line(log: bytes) -> str:
+    """The last line that a child printed, but for what is mere information."""
     lines = [line.strip() for line in log.decode("utf-8", "replace").splitlines()]
     return next((line for line in reversed(lines) if line and not line.startswith(CHATTER)), "")
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end_child(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child, unless it has ended, and close its pipes."""
     if child.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

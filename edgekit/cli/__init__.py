@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
 import signal
 import sys
@@ -20,6 +21,7 @@ from edgekit._version import __version__
 from edgekit.cli.stopping import Stopped, stoppable
 from edgekit.cli.streams import drop_output, standard_streams
 from edgekit.errors import EdgeKitError
+from edgekit.watching import left_behind
 
 INTERRUPTED = 128 + signal.SIGINT
 ERROR = "Error: "
@@ -117,6 +119,16 @@ def _show(error: EdgeKitError) -> None:
     click.echo(text.removeprefix(ERROR), err=True)
 
 
+def _unexpected(error: Exception) -> str:
+    """What to say of an error that nobody foresaw."""
+    if isinstance(error, ImportError):  # of what is installed and broken; what is missing has an error of its own
+        return f"Error: a library cannot be imported: {error}\nedgekit doctor tells what mends it."
+    return (
+        f"Error: EdgeKit failed in a way that it should not: {type(error).__name__}: {error}\n"
+        "Run the same command with --debug for the traceback, and please report it."
+    )
+
+
 def _execute(arguments: Sequence[str], state: State) -> int:
     """Run one command line and return its exit code."""
     try:
@@ -138,16 +150,14 @@ def _execute(arguments: Sequence[str], state: State) -> int:
     except Exception as error:
         if state.debug:
             traceback.print_exc()
-        click.echo(
-            f"Error: EdgeKit failed in a way that it should not: {type(error).__name__}: {error}\n"
-            "Run the same command with --debug for the traceback, and please report it.", err=True,
-        )
+        click.echo(_unexpected(error), err=True)
         return 1
     return outcome if isinstance(outcome, int) else 0
 
 
 def main() -> NoReturn:
     """Entry point of the installed `edgekit` command."""
+    hung = left_behind()
     try:
         with standard_streams(), stoppable():
             code = _execute(sys.argv[1:], State())
@@ -156,4 +166,7 @@ def main() -> NoReturn:
         code = INTERRUPTED
     except Stopped as stopped:
         code = 128 + stopped.number
+    if left_behind() - hung:  # what libraries do at the end of a process could wait for it for ever
+        drop_output()
+        os._exit(code)
     sys.exit(code)

@@ -51,6 +51,8 @@ def placement_lines(file: ModelFile, placed: Placement) -> Iterator[str]:
     """The view for people, 80 columns wide."""
     yield visible(file.label)
     yield from pairs(_facts(placed))
+    if placed.wrong:
+        yield from paragraph(f"Wrong: {placed.wrong}")
     for refusal in placed.refusals:
         yield from paragraph(f"Refused: {refusal.status}")
         yield from _indented(refusal.reason)
@@ -68,6 +70,7 @@ def placement_lines(file: ModelFile, placed: Placement) -> Iterator[str]:
 def _facts(placed: Placement) -> Iterator[tuple[str, str]]:
     yield "Target", placed.target
     yield "Compiler", f"{placed.compiler}, foretold and not run" if placed.compiler else ""
+    yield "Asked", placed.asked
     yield "Operations", f"{count(placed.on_target)} of {count(len(placed.operations))} on {placed.target}, " \
         f"{count(placed.on_cpu)} on the cpu"
     unsure = sum(not operation.certain for operation in placed.operations)
@@ -116,7 +119,7 @@ def _package_facts(package: Package) -> Iterator[tuple[str, str]]:
 def _table(placed: Placement) -> Iterator[str]:
     """The compiler's own summary."""
     rows = placed.summary()
-    column = max((len(short(visible(type_))) for type_, _, _ in rows), default=8) + 2
+    column = max(len("Operator"), *(len(short(visible(type_))) for type_, _, _ in rows)) + 2
     yield from ("", f"{'Operator'.ljust(column)}Count  Status")
     for type_, number, status in sorted(rows):
         first = f"{short(visible(type_)).ljust(column)}{count(number):>5}  "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any, get_args
@@ -18,6 +18,7 @@ from edgekit.cli.streams import print_output
 from edgekit.cli.task_options import task_options
 from edgekit.cli.terminal import Progress, plain_warnings, quieten_opencv, without_chatter
 from edgekit.cli.window_options import window_options
+from edgekit.device import DEFAULT_SECONDS, MOST_SECONDS
 from edgekit.errors import UsageError
 from edgekit.interpreter import MOST_THREADS
 from edgekit.metadata.types import ColourOrder, ResizeRule
@@ -53,6 +54,7 @@ BESIDE_FILE = ("model", "limit", "record", "check", "debug")
         edgekit run person.tflite clip.mp4 --head yolov8 --track --zone door=0.4,0,0.6,0,0.6,1,0.4,1
         edgekit run model_edgetpu.tflite photos/ --device coral:usb:0 --device-option Performance=High
         edgekit run model_edgetpu.tflite clip.mp4 --device coral,cpu
+        edgekit run model.tflite camera:0 --device delegate:/usr/lib/libvx_delegate.so,cpu
     """),
 )
 @click.argument("model", metavar="MODEL|PIPELINE.toml")
@@ -72,11 +74,18 @@ BESIDE_FILE = ("model", "limit", "record", "check", "debug")
 )
 @click.option(
     "--device", default="auto", show_default=True, metavar="NAME",
-    help="auto, cpu, coral, coral:usb:0, ... Several, separated by commas, are tried in turn: coral,cpu.",
+    help="auto (the fastest of what is attached, by a short trial), cpu, cpu:reference (the same bits everywhere), "
+    "coral, coral:usb:0, gpu, delegate:/path/lib.so, ... Several, separated by commas, are tried in turn, and each "
+    "takes over from one that fails later: coral,cpu.",
 )
 @click.option(
-    "--device-option", "device_options", multiple=True, metavar="KEY=VALUE",
+    "--device-option", "--delegate-option", "device_options", multiple=True, metavar="KEY=VALUE",
     help="An option of the device, such as Performance=High. May be given several times.",
+)
+@click.option(
+    "--inference-timeout", type=click.FloatRange(min=0, min_open=True, max=MOST_SECONDS), default=DEFAULT_SECONDS,
+    show_default=True, metavar="SECONDS",
+    help="Longest that one inference may take on an accelerator; one that hangs is opened again, then the next device.",
 )
 @task_options
 @window_options
@@ -154,6 +163,8 @@ def run_command(
     with plain_warnings(progress.message):
         with nullcontext() if is_debug(context) else without_chatter():
             opened = side_by_side({name: one.open() for name, one in config.models.items()})
+        for reason in _reasons(opened):
+            progress.message(reason)
         found = open_sources(config.sources, opened)
         if check:
             places = f"from {_listed(config.sources)} to {_listed(config.sinks)}"
@@ -164,6 +175,13 @@ def run_command(
 
 def _listed(uris: Sequence[str]) -> str:
     return ", ".join(map(redacted, uris))
+
+
+def _reasons(models: Models) -> Iterator[str]:
+    """Why each model runs where it does, for those whose device was chosen for them."""
+    for name, model in models.named.items():
+        if model.device_reason:
+            yield f"Device{' of ' if name else ''}{name}: {model.device_reason}"
 
 
 def _described(models: Models) -> str:

@@ -10,11 +10,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
 import click
 
-from edgekit.results import Latency
+if TYPE_CHECKING:  # numpy, which is what may be broken
+    from edgekit.results import Latency
 
 UPDATE_SECONDS = 0.2
 CLEAR_LINE = "\r\x1b[K"

@@ -11,7 +11,7 @@ from edgekit.metadata.types import (
     OutputMetadata,
     State,
 )
-from edgekit.metadata.writing import write
+from edgekit.metadata.writing import write, write_onnx
 
 __all__ = [
     "HostArgmax",
@@ -24,4 +24,5 @@ __all__ = [
     "State",
     "read",
     "write",
+    "write_onnx",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from base64 import b64decode
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,14 +14,15 @@ from edgekit.labels import parse_labels
 from edgekit.metadata import own, ultralytics
 from edgekit.metadata.standard import ENTRY, Standard
 from edgekit.metadata.types import InputMetadata, Metadata, OutputMetadata
+from edgekit.onnx.reader import ONNX, is_onnx, parse_onnx
 from edgekit.tflite.archive import read_members
 from edgekit.tflite.flatbuffer import DamagedError, Data
-from edgekit.tflite.model_file import ModelFile
+from edgekit.tflite.model_file import Entry, ModelFile
 from edgekit.tflite.reader import damaged, open_data, parse_model
 
 
 def read(model: ModelFile | bytes | str | os.PathLike[str]) -> Metadata:
-    """Read what a `.tflite` file says of its model.
+    """Read what a `.tflite` or `.onnx` file says of its model.
 
     Understood are, the richest one winning: EdgeKit's own `edgekit.json`, Ultralytics' `metadata.json` and
     `temp_meta.txt`, and the standard TFLite Model Metadata. A file that says nothing gives empty fields.
@@ -45,7 +47,7 @@ def read(model: ModelFile | bytes | str | os.PathLike[str]) -> Metadata:
                 raise ModelFileError(f"{model.path} changed while it was read", hint="Run it again.")
             return _read(model, data)
     with open_data(model) as data:
-        return _read(parse_model(data, os.fspath(model)), data)
+        return _read((parse_onnx if is_onnx(model) else parse_model)(data, os.fspath(model)), data)
 
 
 def _read(model: ModelFile, data: Data) -> Metadata:
@@ -62,11 +64,19 @@ class _Reading:
         self._model = model
         self._data = data
         self._standard = next(
-            (Standard(bytes(data[entry.start : entry.start + entry.length]))
-             for entry in model.entries if entry.name == ENTRY and entry.length),
-            None,
+            (Standard(self._content(entry)) for entry in model.entries if entry.name == ENTRY and entry.length), None
         )
         self._refuse_lost_files()
+
+    def _content(self, entry: Entry) -> bytes:
+        """The standard's FlatBuffer; that of an ONNX file, whose metadata are texts, is in Base64."""
+        content = bytes(self._data[entry.start : entry.start + entry.length])
+        if self._model.format != ONNX:
+            return content
+        try:
+            return b64decode(content, validate=True)
+        except ValueError as error:
+            raise DamagedError(f"its {ENTRY} is no Base64 ({error})") from error
 
     def metadata(self) -> Metadata:
         """What all the formats found say together; the richest wins."""
@@ -134,8 +144,17 @@ class _Reading:
         wanted = {name: stored[base] for name in names if (base := PurePosixPath(name).name) in stored}
         if not wanted:
             return {}
-        contents = read_members(self._data, self._model.flatbuffer_size, set(wanted.values()))
+        contents = self._files(set(wanted.values()))
         return {name: contents[member] for name, member in wanted.items()}
+
+    def _files(self, names: Collection[str]) -> dict[str, bytes]:
+        """Contents of associated files: members of the archive, or an ONNX file's own entries."""
+        if self._model.format != ONNX:
+            return read_members(self._data, self._model.flatbuffer_size, set(names))
+        return {
+            entry.name: bytes(self._data[entry.start : entry.start + entry.length])
+            for entry in self._model.entries if entry.name in names
+        }
 
 
 def _is_labels_name(name: str) -> bool:

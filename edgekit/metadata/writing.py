@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,6 +12,8 @@ from edgekit.metadata import own
 from edgekit.metadata.graft import graft, ungraft
 from edgekit.metadata.standard import ENTRY, Standard, encode_standard
 from edgekit.metadata.types import InputMetadata, Metadata, OutputMetadata
+from edgekit.onnx.protobuf import encode
+from edgekit.onnx.reader import METADATA_PROPS, parse_onnx
 from edgekit.tflite.archive import append_members, read_members
 from edgekit.tflite.flatbuffer import DamagedError
 from edgekit.tflite.model_file import ModelFile
@@ -48,11 +51,7 @@ def write(model: bytes, metadata: Metadata) -> bytes:
             "the model keeps values outside its FlatBuffer, where metadata would move them",
             hint="Export it with the values inside (a model under 2 GB fits).",
         )
-    complete = replace(
-        metadata,
-        inputs=_named(metadata.inputs, file.input_names, InputMetadata(), "inputs"),
-        outputs=_named(metadata.outputs, file.output_names, OutputMetadata(), "outputs"),
-    )
+    complete = _complete(metadata, file)
     names = _labels_names(complete)
     kept = _kept(model, file)
     members = kept | {name: _text(complete.outputs[index].labels) for index, name in names.items()}
@@ -61,6 +60,44 @@ def write(model: bytes, metadata: Metadata) -> bytes:
     flatbuffer = graft(_bare(model, file), ENTRY, entry)
     members[own.FILE] = own.encode_own(complete, own.digest(flatbuffer, len(flatbuffer)))
     return append_members(flatbuffer, members)
+
+
+def write_onnx(model: bytes, metadata: Metadata) -> bytes:
+    """Write metadata behind an ONNX model, as its `metadata_props`: the same content by the same names as `write`.
+
+    The standard's FlatBuffer is written in Base64, since those are texts.
+
+    Args:
+        model: All bytes of an `.onnx` file that has no metadata.
+        metadata: What to say; `origin` and `files` are not written.
+
+    Returns:
+        All bytes of the new file.
+
+    Raises:
+        ModelFileError: it is no ONNX model, is damaged, or has metadata.
+        UsageError: `metadata` describes more inputs or outputs than the model has.
+        DataError: a label holds a line break, or the provenance is no JSON.
+    """
+    file = parse_onnx(model)
+    if file.entries:
+        raise ModelFileError("the model has metadata already", hint="Export it again.")
+    complete = _complete(metadata, file)
+    names = _labels_names(complete)
+    properties = {name: _text(complete.outputs[index].labels) for index, name in names.items()}
+    properties[ENTRY] = b64encode(encode_standard(complete, file, names, {own.FILE: _OWN_DESCRIPTION}))
+    properties[own.FILE] = own.encode_own(complete, own.digest(model, len(model)))
+    pairs = (encode(1, name.encode()) + encode(2, value) for name, value in properties.items())
+    return model + b"".join(encode(METADATA_PROPS, pair) for pair in pairs)
+
+
+def _complete(metadata: Metadata, file: ModelFile) -> Metadata:
+    """The metadata with an item for each input and output of the file."""
+    return replace(
+        metadata,
+        inputs=_named(metadata.inputs, file.input_names, InputMetadata(), "inputs"),
+        outputs=_named(metadata.outputs, file.output_names, OutputMetadata(), "outputs"),
+    )
 
 
 def _bare(model: bytes, file: ModelFile) -> bytes:

@@ -11,6 +11,7 @@ from contextlib import closing
 from os import PathLike
 from typing import Any
 
+from edgekit.announcing import warn_of
 from edgekit.pipeline.flow import QUEUE_LENGTH, Flow, FlowRule
 from edgekit.pipeline.models import Models, ModelsLike, open_models, row_shape
 from edgekit.pipeline.pipeline import Pipeline
@@ -68,7 +69,9 @@ def run(
         max_age: Seconds since its capture after which a sample is dropped and counted.
         on_problem: Called with each sample that cannot be read, which does not end the run; by default it is
             shown as a Python warning.
-        on_event: Called with what happens to sources, such as a connection that is lost; by default nobody is.
+        on_event: Called with what happens to sources, such as a connection that is lost, and to devices, such as one
+            that hangs; by default the former is not told, and the latter a Python warning. Of devices it is called at
+            once, from a thread of the model where several chips share the work.
         record: Folder to which every sample is written that the model runs on, with its times, so that the source
             `replay:DIR` gives the same results again.
         stats: Counts what happens, for who wants to see it meanwhile.
@@ -88,28 +91,29 @@ def run(
     rules = Flow(flow, max_age)
     counted = stats or Stats([redacted(one.uri) for one in sources])
     recorder = None if record is None else Recorder(record)
-    return _results(opened, sources, rules, counted, on_problem or _warn, on_event or _ignore, recorder)
+    return _results(opened, sources, rules, counted, on_problem or _warn, on_event, recorder)
 
 
 def _warn(problem: Problem) -> None:
     warnings.warn(f"skipped {problem}", stacklevel=2)
 
 
-def _ignore(_event: Event) -> None:
-    """Nobody asked."""
-
-
 def _results(
     models: Models, sources: Sequence[Source], flow: Flow, stats: Stats, on_problem: ProblemHandler,
-    on_event: EventHandler, recorder: Recorder | None,
+    on_event: EventHandler | None, recorder: Recorder | None,
 ) -> Generator[Result, None, None]:
-    with closing(open_reading(models, sources, flow, stats)) as reading, closing(
+    def of_device(event: Event) -> None:
+        stats.add_device_event(event)
+        (on_event or warn_of)(event)
+
+    with models.events_to(of_device), closing(open_reading(models, sources, flow, stats)) as reading, closing(
         outcomes(models, reading, stats, recorder)
     ) as found:
         for outcome in found:
             if isinstance(outcome, Problem):
                 on_problem(outcome)
             elif isinstance(outcome, Event):
-                on_event(outcome)
+                if on_event is not None:
+                    on_event(outcome)
             else:
                 yield from outcome.results

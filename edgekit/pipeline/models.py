@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from edgekit.announcing import Listener
 from edgekit.cascade import Cascade, CascadePreparation
 from edgekit.errors import UsageError
 from edgekit.loading import load
@@ -17,8 +19,8 @@ from edgekit.results import Result
 from edgekit.windows.validity import Policy
 
 LOAD_OPTIONS = (
-    "device", "device_options", "threads", "task", "head", "head_options", "labels", "normalize", "channels", "resize",
-    "top", "score", "iou", "enrolled", "windows",
+    "device", "device_options", "inference_timeout", "threads", "task", "head", "head_options", "labels", "normalize",
+    "channels", "resize", "top", "score", "iou", "enrolled", "windows",
 )
 """What `run` passes on to `load`."""
 
@@ -54,6 +56,14 @@ class Models:
         return tuple(
             replace(result, model=name) if name else result for name, result in zip(self.named, results, strict=True)
         )
+
+    @contextmanager
+    def events_to(self, listener: Listener) -> Iterator[None]:
+        """As in `Model`, for each of them."""
+        with ExitStack() as stack:
+            for model in self.all:
+                stack.enter_context(model.events_to(listener))
+            yield
 
     @property
     def parallel(self) -> int:

@@ -11,6 +11,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any
 
+from edgekit.announcing import warn_of
 from edgekit.choices import one_of
 from edgekit.errors import UsageError
 from edgekit.pipeline.flow import QUEUE_LENGTH, Flow, FlowRule
@@ -80,7 +81,8 @@ class Pipeline:
 
     Attributes:
         when_result: Called with each result, in the model's thread; what it raises ends the pipeline.
-        when_event: Called with each event of a source: `connected`, `lost`, ...
+        when_event: Called with each event of a source (`connected`, `lost`, ...) or device (`hung`, `next-device`,
+            ...), in the thread in which it happens; where nobody asks, those of a device are Python warnings.
         when_problem: Called with each sample that could not be read.
 
     Raises:
@@ -238,9 +240,10 @@ class Pipeline:
         reading = self._reading
         assert reading is not None
         try:
-            for outcome in outcomes(self._models, reading, self._stats, self._recorder):
-                if not self._publish(outcome):
-                    break
+            with self._models.events_to(self._tell_of_device):
+                for outcome in outcomes(self._models, reading, self._stats, self._recorder):
+                    if not self._publish(outcome):
+                        break
         except BaseException as error:  # raised again where somebody asks for results
             self._error = error
         finally:
@@ -248,6 +251,10 @@ class Pipeline:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+
+    def _tell_of_device(self, event: Event) -> None:
+        self._stats.add_device_event(event)
+        (self.when_event or warn_of)(event)
 
     def _publish(self, outcome: Done | Problem | Event) -> bool:
         """Hand something to all who want it. False where the pipeline is to stop."""

@@ -80,10 +80,10 @@ TOP: Mapping[str, Key] = MappingProxyType({
     "record": _text(), "serve": _text(), "model": _TABLE, "models": _TABLES, "windows": _TABLE, "after": _TABLE,
 })
 MODEL: Mapping[str, Key] = MappingProxyType({
-    "path": _text(), "device": _text(), "device_options": _TABLE, "threads": _whole(1, MOST_THREADS), "task": _text(),
-    "head": _text(), "head_options": _TABLE, "labels": _text(), "normalize": _text(),
-    "channels": _text(get_args(ColourOrder)), "resize": _text(get_args(ResizeRule)), "top": _whole(1),
-    "score": _SHARE, "iou": _SHARE, "enrolled": _text(), "inner": _TABLE,
+    "path": _text(), "device": _text(), "device_options": _TABLE, "inference_timeout": _POSITIVE,
+    "threads": _whole(1, MOST_THREADS), "task": _text(), "head": _text(), "head_options": _TABLE, "labels": _text(),
+    "normalize": _text(), "channels": _text(get_args(ColourOrder)), "resize": _text(get_args(ResizeRule)),
+    "top": _whole(1), "score": _SHARE, "iou": _SHARE, "enrolled": _text(), "inner": _TABLE,
 })
 BESIDE: Mapping[str, Key] = MappingProxyType({**MODEL, "after": _TABLE})
 INNER: Mapping[str, Key] = MappingProxyType({

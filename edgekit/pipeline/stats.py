@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -116,6 +116,7 @@ class Figures:
         fps: Results a second over the last five seconds.
         stages: Times by the names of `STAGES`.
         sources: One for each source, in their order.
+        devices: How often something happened to a device, by its name and kind: `hung`, `reloaded`, ...
     """
 
     seconds: float
@@ -123,6 +124,7 @@ class Figures:
     fps: float
     stages: Mapping[str, Histogram]
     sources: tuple[SourceFigures, ...]
+    devices: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def dropped(self) -> int:
@@ -191,6 +193,7 @@ class Stats:
         self._sources = [SourceCounts(uri) for uri in uris]
         self._times = {stage: _Times() for stage in STAGES}
         self._moments: deque[float] = deque(maxlen=MOST_MOMENTS)
+        self._devices: Counter[tuple[str, str]] = Counter()
 
     def add_result(self, source: int, result: Result) -> None:
         """Count a result that is handed out now, of the source of that number."""
@@ -230,6 +233,11 @@ class Stats:
         with self._lock:
             self._sources[source].heed(event.kind)
 
+    def add_device_event(self, event: Event) -> None:
+        """Count what happened to a device."""
+        with self._lock:
+            self._devices[event.source, event.kind] += 1
+
     def ended(self, source: int) -> None:
         """A source gives no more."""
         with self._lock:
@@ -242,7 +250,7 @@ class Stats:
             now = self._clock()
             return Figures(
                 now - self._started, self._results, self._rate(now), MappingProxyType(stages),
-                tuple(counts.figures() for counts in self._sources),
+                tuple(counts.figures() for counts in self._sources), MappingProxyType(dict(self._devices)),
             )
 
     def _rate(self, now: float) -> float:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgekit.pipeline.stats import DOWN, STAGES, Figures, Histogram
+from edgekit.telemetry import Telemetry
 
 POINTS = 300
 """Five minutes."""
@@ -24,12 +25,18 @@ class Point:
         processing: Mean time of preprocessing, inference and postprocessing together, in ms; None without results.
         age: Mean age of the results when they were handed out, in ms; None without results.
         temperature: The hottest zone in degrees Celsius; None where none can be read.
+        clock: The processor's fastest core, in MHz; None where that cannot be read.
+        power: What the device takes, in watts; None where that cannot be read.
+        throttled: What slows the device down, in words; empty where nothing does.
     """
 
     fps: float
     processing: float | None
     age: float | None
     temperature: float | None
+    clock: float | None = None
+    power: float | None = None
+    throttled: str = ""
 
 
 class History:
@@ -39,7 +46,7 @@ class History:
         self.points: deque[Point] = deque(maxlen=POINTS)
         self._before: Mapping[str, Histogram] = {}
 
-    def add(self, figures: Figures, temperatures: Mapping[str, float]) -> Point:
+    def add(self, figures: Figures, telemetry: Telemetry) -> Point:
         """Take the figures of now, a second after the last."""
         means = {stage: _mean_since(self._before.get(stage, Histogram()), figures.stages[stage]) for stage in STAGES}
         self._before = figures.stages
@@ -48,12 +55,13 @@ class History:
             round(figures.fps, 2),
             round(sum(part for part in parts if part), 3) if any(part is not None for part in parts) else None,
             _rounded(means["age"]),
-            _rounded(max(temperatures.values(), default=None)),
+            _rounded(telemetry.hottest), _rounded(telemetry.processor_clock), _rounded(telemetry.watts),
+            ", ".join(telemetry.throttled),
         )
         self.points.append(point)
         return point
 
-    def columns(self) -> dict[str, list[float | None]]:
+    def columns(self) -> dict[str, list[float | str | None]]:
         """The points, one list a figure."""
         rows = [asdict(point) for point in list(self.points)]
         return {name: [row[name] for row in rows] for name in Point.__dataclass_fields__}

@@ -10,28 +10,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from edgekit.pipeline.stats import BOUNDS, DOWN, Figures, Histogram, SourceFigures
 from edgekit.sinks.types import CountingSink
+from edgekit.telemetry import Telemetry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = BOUNDS[10:61:2]
 """Milliseconds: five a decade, from 0.1 ms to 10 s."""
-MILLI = 1e-3
+MILLI, MEGA = 1e-3, 1e6
 LOSSES = ("dropped", "refused")
 
 _Samples = Iterable[tuple[Mapping[str, str], float]]
 
 
 def prometheus(
-    figures: Figures, temperatures: Mapping[str, float] | None = None, sinks: Sequence[CountingSink] = ()
+    figures: Figures, telemetry: Telemetry | None = None, sinks: Sequence[CountingSink] = ()
 ) -> str:
     """All figures as metrics, each with its help and type.
 
     Args:
         figures: The pipeline's.
-        temperatures: Degrees Celsius by zone.
+        telemetry: How the device fares; what is not known is left out.
         sinks: Those that keep results for a while.
     """
-    sources = _sources(figures.sources, time.monotonic())
-    return "".join((*_whole(figures), *sources, *_stages(figures), *_sinks(sinks), *_zones(temperatures or {})))
+    happened = *_sources(figures.sources, time.monotonic()), *_devices(figures)
+    fares = _device(telemetry or Telemetry())
+    return "".join((*_whole(figures), *happened, *_stages(figures), *_sinks(sinks), *fares))
 
 
 def _whole(figures: Figures) -> Iterator[str]:
@@ -70,6 +72,14 @@ def _sources(sources: Iterable[SourceFigures], now: float) -> Iterator[str]:
     )
 
 
+def _devices(figures: Figures) -> Iterator[str]:
+    if figures.devices:
+        yield _metric(
+            "edgekit_device_events_total", "counter", "What happened to a device: hung, failed, reloaded, slow, ...",
+            (({"device": name, "kind": kind}, count) for (name, kind), count in figures.devices.items()),
+        )
+
+
 def _stages(figures: Figures) -> Iterator[str]:
     stages = {stage: times for stage, times in figures.stages.items() if stage != "age"}
     yield _histogram("edgekit_stage_seconds", "Time spent on a sample, by stage.", stages, "stage")
@@ -89,12 +99,48 @@ def _sinks(sinks: Sequence[CountingSink]) -> Iterator[str]:
         )
 
 
-def _zones(temperatures: Mapping[str, float]) -> Iterator[str]:
-    if temperatures:
-        yield _metric(
-            "edgekit_temperature_celsius", "gauge", "Thermal zones of the device.",
-            (({"zone": zone}, degrees) for zone, degrees in temperatures.items()),
-        )
+def _device(telemetry: Telemetry) -> Iterator[str]:
+    clocks = [({"clock": clock.name}, clock) for clock in telemetry.clocks]
+    causes = telemetry.throttling.items()
+    mode = [({"mode": telemetry.power_mode}, 1.0)] if telemetry.power_mode else []
+    gauges: tuple[tuple[str, str, _Samples], ...] = (
+        ("temperature_celsius", "Thermal zones of the device.", _by("zone", telemetry.temperatures)),
+        ("clock_hertz", "What runs how fast.", ((name, clock.now * MEGA) for name, clock in clocks)),
+        (
+            "clock_limit_hertz", "The most that the system allows now.",
+            ((name, clock.limit * MEGA) for name, clock in clocks if clock.limit is not None),
+        ),
+        ("throttled", "1 while this slows the device down.", _told((c, t.now) for c, t in causes)),
+        ("throttled_since_boot", "1 where it did since the start.", _told((c, t.since_boot) for c, t in causes)),
+        ("power_watts", "What the device takes, by rail.", _by("rail", telemetry.power)),
+        ("power_mode_info", "A Jetson's power mode, by name.", mode),
+        *((name, text, _known(value)) for name, text, value in _shares(telemetry)),
+    )
+    for name, text, samples in gauges:
+        found = list(samples)
+        if found:
+            yield _metric(f"edgekit_{name}", "gauge", text, found)
+
+
+def _shares(telemetry: Telemetry) -> Iterator[tuple[str, str, float | None]]:
+    yield "processor_load_ratio", "Share of all cores' time that is used.", telemetry.processor_load
+    yield "gpu_load_ratio", "Share of the GPU's time that is used.", telemetry.gpu_load
+    yield "memory_size_bytes", "Memory of the device.", telemetry.memory_total
+    yield "memory_available_bytes", "What programs can still get of it.", telemetry.memory_available
+    yield "disk_size_bytes", "The file system that holds the root folder.", telemetry.disk_total
+    yield "disk_available_bytes", "What can still be written to it.", telemetry.disk_available
+
+
+def _by(label: str, values: Mapping[str, float]) -> _Samples:
+    return (({label: name}, value) for name, value in values.items())
+
+
+def _told(causes: Iterable[tuple[str, bool | None]]) -> _Samples:
+    return (({"cause": cause}, float(holds)) for cause, holds in causes if holds is not None)
+
+
+def _known(value: float | None) -> _Samples:
+    return [] if value is None else [({}, value)]
 
 
 def _metric(name: str, kind: str, text: str, samples: _Samples) -> str:

@@ -18,12 +18,14 @@ from edgekit.serving.html import PAGE
 from edgekit.serving.hub import Hub
 from edgekit.serving.metrics import CONTENT_TYPE, prometheus
 from edgekit.serving.server import Answer, Closed, Server
-from edgekit.serving.temperature import temperatures
 from edgekit.sinks.types import CountingSink, Sink
 from edgekit.sources.types import Event
+from edgekit.telemetry import Telemetry, telemetry_reader
 
 PLAIN = "text/plain; charset=utf-8"
 POLL_SECONDS = 0.1
+DEVICE = "device"
+"""Source of events that are not of a source of samples."""
 
 
 class Page:
@@ -51,6 +53,7 @@ class Page:
         is_known = token_path().exists()
         access = Access(where, "" if where.is_loopback else stored_token())
         self._figures, self._history = figures, History()
+        self._read, self._telemetry = telemetry_reader(), Telemetry()
         self._sinks = [sink for sink in sinks if isinstance(sink, CountingSink)]
         self._hub = Hub([source.uri for source in figures().sources])
         self._server = Server(
@@ -112,8 +115,16 @@ class Page:
     def _sample(self) -> None:
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
-            self._history.add(self._figures(), temperatures())
+            self._look(self._read())
             due = max(due + 1, time.monotonic())
+
+    def _look(self, telemetry: Telemetry) -> None:
+        """Keep how the device fares, and tell where it begins to run slower than it could, or ends to."""
+        before, self._telemetry = self._telemetry.throttled, telemetry
+        self._history.add(self._figures(), telemetry)
+        if telemetry.throttled != before:
+            kind = "throttled" if telemetry.throttled else "recovered"
+            self._hub.put_event(Event(DEVICE, kind, ", ".join(telemetry.throttled), time.monotonic()))
 
     def _stream(self, query: dict[str, str], gone: Closed) -> Answer:
         source = self._source(query)
@@ -138,7 +149,7 @@ class Page:
         return Answer("application/json", result.to_json().encode())
 
     def _metrics(self, _query: dict[str, str], _gone: Closed) -> Answer:
-        return Answer(CONTENT_TYPE, prometheus(self._figures(), temperatures(), self._sinks).encode())
+        return Answer(CONTENT_TYPE, prometheus(self._figures(), self._telemetry, self._sinks).encode())
 
     def _health(self, _query: dict[str, str], _gone: Closed) -> Answer:
         found = problem(self._figures(), time.monotonic())

@@ -8,8 +8,6 @@ moves in the file: the graph's outputs become two of the operation's inputs, and
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from struct import pack_into, unpack_from
@@ -44,16 +42,18 @@ def cut_pose_decoder(file: ModelFile) -> tuple[ModelFile, bytes | None]:
     return replace(parse_model(content), path=file.path), content
 
 
-@contextmanager
-def as_file(file: ModelFile, content: bytes | None) -> Iterator[ModelFile]:
-    """The model as a file that a runtime can open, while the context lasts: itself, or a copy with that content."""
+def as_file(file: ModelFile, content: bytes | None) -> tuple[ModelFile, tempfile.TemporaryDirectory[str] | None]:
+    """The model as a file that a runtime can open: itself, or a copy with that content.
+
+    Returns:
+        The file, and the folder of the copy, which goes when nobody holds it any more.
+    """
     if content is None:
-        yield file
-        return
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        copy = Path(folder) / Path(file.path).name
-        copy.write_bytes(content)
-        yield replace(file, path=str(copy))
+        return file, None
+    folder = tempfile.TemporaryDirectory(prefix="edgekit-")
+    copy = Path(folder.name) / Path(file.path).name
+    copy.write_bytes(content)
+    return replace(file, path=str(copy)), folder
 
 
 def _vector(decoder: Decoder, data: bytearray, table: int, field: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _CONVERT = "Convert it on the workstation with edgekit convert {name} -o model.tflite."
+_ONNX = "edgekit run and edgekit.load take it, by a name that ends in .onnx; for all else give the .tflite file of it."
 _TFLITE = "EdgeKit runs .tflite files; export the model as TFLite."
 
 
@@ -32,7 +33,7 @@ _MAGIC: tuple[tuple[bytes, Lookalike], ...] = (
     (b"<html", Lookalike("a web page", "Download the file itself, not the page about it.")),
 )
 _SUFFIXES = {
-    ".onnx": Lookalike("an ONNX model", _TFLITE),
+    ".onnx": Lookalike("an ONNX model", _ONNX),
     ".pb": Lookalike("a TensorFlow graph", "Give the SavedModel's folder to edgekit convert."),
     ".pt": Lookalike("a PyTorch model", _TFLITE),
     ".pth": Lookalike("a PyTorch model", _TFLITE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from edgekit.tflite.opcodes import EDGETPU_CUSTOM_OP
 
@@ -128,7 +129,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A `.tflite` file, read without an interpreter.
+    """A model file, read without an interpreter.
 
     Attributes:
         path: Where it was read from; empty for bytes.
@@ -141,6 +142,8 @@ class ModelFile:
         entries: Metadata entries by name and place.
         files: Sizes in bytes of the associated files in the archive, by name.
         external_data: Whether values lie behind the model at absolute positions, or in other files.
+        format: `tflite`, or `onnx` for an ONNX file (`edgekit.onnx`): its metadata follow the first `flatbuffer_size`
+            bytes too, and its operations have TFLite's names where EdgeKit asks for them.
     """
 
     path: str
@@ -153,6 +156,7 @@ class ModelFile:
     entries: tuple[Entry, ...] = ()
     files: Mapping[str, int] = field(default_factory=dict)
     external_data: bool = False
+    format: Literal["tflite", "onnx"] = "tflite"
 
     @property
     def label(self) -> str:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgekit_devices.coral.runtime import Kind
+from edgekit_devices import sysfs
 
-ROOT_VARIABLE = "EDGEKIT_SYSTEM_ROOT"
-"""Environment variable with a folder that stands for `/` where /sys and /dev are looked at, for tests."""
+if TYPE_CHECKING:  # what lists devices works where the runtime cannot be imported
+    from edgekit_devices.coral.runtime import Kind
 
 USB_IDS = ("1a6e:089a", "18d1:9302")
 """Vendor and product before the firmware is loaded, which the first use does, and afterwards."""
@@ -38,18 +39,13 @@ class Attached:
     allowed: bool = False
 
 
-def system_root() -> Path:
-    """The folder that holds sys and dev: `/`, unless the environment says otherwise."""
-    return Path(os.environ.get(ROOT_VARIABLE) or "/")
-
-
 def look(root: Path | None = None) -> tuple[Attached, ...]:
     """What is on the buses, whether or not it can be used.
 
     Args:
-        root: The folder that holds sys and dev; by default `system_root()`.
+        root: The folder that holds sys and dev; by default `sysfs.root()`.
     """
-    base = root or system_root()
+    base = root or sysfs.root()
     return (*_usb(base), *_pci(base))
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from edgekit.errors import DeviceError
 from edgekit_devices.coral.attached import Attached
-from edgekit_devices.coral.runtime import Kind, Listed
-from edgekit_devices.isolation import CrashedError, HungError
+
+if TYPE_CHECKING:  # what lists devices works where the runtime cannot be imported
+    from edgekit_devices.coral.runtime import Kind, Listed
+    from edgekit_devices.isolation import CrashedError, HungError
 
 USB_RULES = (
     'SUBSYSTEM=="usb",ATTRS{idVendor}=="1a6e",ATTRS{idProduct}=="089a",GROUP="plugdev"',

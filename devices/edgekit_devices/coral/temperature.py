@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit_devices.coral.attached import system_root
+from edgekit_devices import sysfs
 
 FOLDER = "sys/class/apex"
 TRIP_POINTS = 3
@@ -74,7 +74,7 @@ def read(root: Path | None = None) -> tuple[Temperature, ...]:
     Args:
         root: The folder that holds sys; by default `/`.
     """
-    folder = (root or system_root()) / FOLDER
+    folder = (root or sysfs.root()) / FOLDER
     try:
         chips = sorted(folder.iterdir())
     except OSError:

@@ -10,14 +10,15 @@ from edgekit.choices import one_of
 from edgekit.errors import UsageError
 from edgekit.folders import state_folder
 from edgekit.mqtt import Broker, import_paho, parse_broker
-from edgekit.sinks.mqtt.sink import MqttSink
+from edgekit.sinks.mqtt.sink import MqttEventSink, MqttSink
 from edgekit.spool import Spool
 from edgekit.spool.spool import MOST_MESSAGES
 from edgekit.uris import number_of
 
-__all__ = ["MqttSink", "open_mqtt"]
+__all__ = ["MqttEventSink", "MqttSink", "open_mqtt"]
 
-OPTIONS = frozenset({"discovery", "spool", "messages"})
+OPTIONS = frozenset({"discovery", "events", "spool", "messages"})
+YES, NO = "yes", "no"
 DISCOVERIES = ("homeassistant",)
 
 
@@ -26,8 +27,8 @@ def open_mqtt(uri: str) -> MqttSink:
 
     Args:
         uri: `mqtt://[user[:password]@]host[:port]/topic` or `mqtts://…`, with `?discovery=homeassistant`,
-            `spool=FOLDER`, `messages=N` (kept at most; 100,000 by default) or `ca=FILE`. The broker need not be
-            there yet.
+            `events=yes` (to `TOPIC/events`), `spool=FOLDER`, `messages=N` (kept at most; 100,000 by default) or
+            `ca=FILE`. The broker need not be there yet.
 
     Raises:
         UsageError: the URI is none, or another process uses the spool.
@@ -36,7 +37,8 @@ def open_mqtt(uri: str) -> MqttSink:
     """
     broker, discovery, most = _parsed(uri)
     folder = Path(broker.options.get("spool") or default_spool(broker))
-    return MqttSink(broker, Spool(folder, most_messages=most), discovery=discovery)
+    kind = MqttEventSink if broker.options.get("events") == YES else MqttSink
+    return kind(broker, Spool(folder, most_messages=most), discovery=discovery)
 
 
 def check(uri: str) -> None:
@@ -55,6 +57,7 @@ def _parsed(uri: str) -> tuple[Broker, str, int]:
     if set("+#") & set(broker.topic):
         raise UsageError(f"{broker.shown}: nothing can be published to a topic with + or #")
     discovery = one_of("discovery", broker.options.get("discovery", DISCOVERIES[0]), DISCOVERIES)
+    one_of("events", broker.options.get("events", NO), (YES, NO))
     most = int(number_of(uri, dict(broker.options), "messages", MOST_MESSAGES, least=1))
     import_paho()
     return broker, discovery if "discovery" in broker.options else "", most

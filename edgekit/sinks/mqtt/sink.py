@@ -6,11 +6,13 @@ import secrets
 import socket
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 
 from edgekit.errors import OutputError
 from edgekit.mqtt import Broker
 from edgekit.results import Result, to_json
+from edgekit.sinks.lines import event_json
 from edgekit.sinks.mqtt.discovery import discovery
 from edgekit.sinks.mqtt.link import CONNECT_SECONDS, Link, LinkLostError
 from edgekit.sinks.reporting import log_event
@@ -23,6 +25,7 @@ WINDOW = 20
 """Messages on their way at a time."""
 MOST_PAUSE = 10.0
 """Longest wait before another try to connect, in seconds."""
+KEPT_EVENTS = 100
 SYNC_SECONDS = 1.0
 """While messages wait, the disk has them after so long."""
 FLUSH_SECONDS = 1.0
@@ -61,6 +64,7 @@ class MqttSink:
         self._status = f"{broker.topic}/status"
         self._run_id, self._count, self._refused = secrets.token_hex(4), 0, 0
         self._entities: list[tuple[str, str]] = []
+        self._events: deque[str] = deque(maxlen=KEPT_EVENTS)
         self._on_the_way: dict[int, int] = {}
         self._synced = 0.0
         self._connected = False
@@ -146,6 +150,8 @@ class MqttSink:
                 for topic, entity in self._entities[told:]:
                     link.publish(topic, entity, retain=True)
                 told = len(self._entities)
+                while self._events:
+                    link.publish(f"{self._broker.topic}/events", self._events.popleft())
                 self._send(link)
                 link.wait(self._patience())
                 self._sync()
@@ -198,6 +204,18 @@ class MqttSink:
         if left:
             what = "1 result is" if left == 1 else f"{left} results are"
             self._tell("kept", f"{what} kept in {self._spool.folder} for the next run")
+
+
+class MqttEventSink(MqttSink):
+    """Results, and events of sources, sinks and devices: each of these is published to `TOPIC/events`.
+
+    They are not in the spool: while the broker is away the newest hundred are kept.
+    """
+
+    def event(self, event: Event) -> None:
+        """Have one event published."""
+        self._events.append(event_json(event))
+        self._wake_up()
 
 
 def _payload(entry: Entry) -> bytes:
