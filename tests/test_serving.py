@@ -24,10 +24,10 @@ from edgekit.serving import Page, page, prometheus, server
 from edgekit.serving.access import stored_token
 from edgekit.serving.address import parse_address
 from edgekit.serving.history import POINTS, History, problem
-from edgekit.serving.temperature import temperatures
 from edgekit.sinks import open_sink
 from edgekit.sources import Event
 from edgekit.sources.memory import Memory
+from edgekit.telemetry import Telemetry
 
 cv2 = pytest.importorskip("cv2")
 
@@ -125,7 +125,7 @@ def test_events_tell_of_results_figures_and_what_happened(shown: Page, stats: St
         found.setdefault(name, content)
         if len(found) == 4:
             break
-    assert set(found["history"]) == {"fps", "processing", "age", "temperature"}
+    assert set(found["history"]) == {"fps", "processing", "age", "temperature", "clock", "power", "throttled"}
     assert found["result"]["classes"] == [{"index": 3, "label": "cat", "score": 0.9}]
     assert found["happened"]["detail"] == "unplugged"
     assert found["figures"]["results"] == 1
@@ -294,7 +294,7 @@ def test_an_independent_reader_takes_the_metrics(stats: Stats) -> None:
     awkward = Stats(['a"b\\c\nd'])
     awkward.add_result(0, classified())
     for one in (stats, awkward):
-        families = list(parser.text_string_to_metric_families(prometheus(one.snapshot(), {"cpu": 41.5})))
+        families = list(parser.text_string_to_metric_families(prometheus(one.snapshot(), Telemetry({"cpu": 41.5}))))
         assert {family.type for family in families} == {"counter", "gauge", "histogram"}
     source = next(family for family in families if family.name == "edgekit_results").samples[0].labels["source"]
     assert source == 'a"b\\c\nd'
@@ -310,22 +310,12 @@ def test_sinks_that_keep_results_are_counted(stats: Stats, tmp_path: Path) -> No
     assert 'edgekit_sink_lost_total{sink="http://***@127.0.0.1:9/hook",cause="dropped"} 0\n' in text
 
 
-def test_temperatures_are_read_from_the_thermal_zones(tmp_path: Path) -> None:
-    for number, (name, text) in enumerate((("cpu-thermal", "41500\n"), ("off", "none"), ("cpu-thermal", "-1000"))):
-        zone = tmp_path / f"thermal_zone{number}"
-        zone.mkdir()
-        (zone / "type").write_text(f"{name}\n")
-        (zone / "temp").write_text(text)
-    assert temperatures(tmp_path) == {"cpu-thermal": 41.5, "cpu-thermal 2": -1.0}
-    assert temperatures(tmp_path / "absent") == {}
-
-
 def test_history_holds_the_last_minutes() -> None:
     stats, history = Stats(["a"]), History()
     for number in range(POINTS + 5):
         if number % 2:
             stats.add_result(0, classified(latency=Latency(1, number, 1), age=0.5))
-        history.add(stats.snapshot(), {"cpu": 40.0, "gpu": 50.0})
+        history.add(stats.snapshot(), Telemetry({"cpu": 40.0, "gpu": 50.0}))
     columns = history.columns()
     assert len(columns["fps"]) == POINTS
     assert columns["processing"][-2:] == [POINTS + 5, None] or columns["processing"][-1] is None

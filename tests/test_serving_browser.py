@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from edgekit import Pipeline
+from edgekit.pipeline import Stats
 from edgekit.serving import Page
 from edgekit.sources import Event
 from edgekit.sources.memory import Memory
@@ -204,3 +205,25 @@ def test_no_request_goes_elsewhere(browser: Browser, page: Page) -> None:
         browser.violations.clear()
 
     when(browser, page.url, check)
+
+
+def test_a_device_that_slows_itself_down_is_told_and_charts_come_with_what_it_tells(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {
+        "sys/devices/platform/soc/soc:firmware/get_throttled": "50005",
+        "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq": "600000",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("EDGEKIT_ROOT", str(tmp_path))
+    with Page("0", Stats(["camera:0"]).snapshot) as shown:
+
+        def check() -> None:
+            browser.wait_for("document.querySelector('#health').textContent.includes('under-voltage, throttled')")
+            browser.wait_for("document.querySelector('#events').textContent.includes('throttled device')")
+            charts = "[...document.querySelectorAll('.chart')].filter((chart) => !chart.hidden).map((chart) => " \
+                "chart.querySelector('h2').textContent)"
+            assert browser.value(charts) == ["Results a second", "Latency", "Temperature", "Processor clock"]
+
+        when(browser, shown.url, check)
