@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from edgekit import DeviceError, UsageError
 from edgekit.sources import Event, Problem, Sample
 from edgekit.sources.live import Backoff, Live
-from edgekit_devices.cameras import attached
 from edgekit_devices.cameras import v4l2_api as api
 from edgekit_devices.cameras.formats import DECODERS, Layout, Mode, Wish, choose, to_bgr
 from edgekit_devices.cameras.opening import open_camera
@@ -299,11 +298,12 @@ def test_what_cannot_be_opened_says_why(changes: dict[str, Any], words: str) -> 
 def test_an_absent_camera_is_told_together_with_those_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "video2").touch()
-    (tmp_path / "sys" / "video2").mkdir(parents=True)
-    (tmp_path / "sys" / "video2" / "name").write_text("HD Webcam\n")
-    monkeypatch.setattr(attached, "DEVICES", tmp_path)
-    monkeypatch.setattr(attached, "LISTED", tmp_path / "sys")
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "video2").touch()
+    listed = tmp_path / "sys/class/video4linux/video2"
+    listed.mkdir(parents=True)
+    (listed / "name").write_text("HD Webcam\n")
+    monkeypatch.setenv("EDGEKIT_ROOT", str(tmp_path))
     with pytest.raises(DeviceError, match=r"video2 \(HD Webcam\)"):
         first(open_camera("camera:7"), 1)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-DEVICES = Path("/dev")
-LISTED = Path("/sys/class/video4linux")
+from edgekit_devices import sysfs
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +21,18 @@ class Attached:
     name: str
 
 
-def attached_cameras() -> list[Attached]:
-    """Devices that Linux calls video, in the order of their numbers."""
-    paths = sorted(DEVICES.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
-    return [Attached(str(path), _name(path)) for path in paths]
+def attached_cameras(root: Path | None = None) -> list[Attached]:
+    """Devices that Linux calls video, in the order of their numbers.
 
-
-def _name(path: Path) -> str:
-    try:
-        return (LISTED / path.name / "name").read_text().strip()
-    except OSError:
-        return ""
+    Args:
+        root: The folder that holds sys and dev; by default `sysfs.root()`.
+    """
+    base = root or sysfs.root()
+    paths = sysfs.entries(base / "dev", "video[0-9]*")
+    return [
+        Attached(f"/dev/{path.name}", sysfs.text(base / "sys/class/video4linux" / path.name / "name"))
+        for path in sorted(paths, key=lambda path: (len(path.name), path.name))
+    ]
 
 
 def describe_cameras() -> str:
