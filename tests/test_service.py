@@ -25,7 +25,8 @@ def config(tmp_path: Path, tiny_classifier: Path) -> Path:
     tiny_classifier.rename(folder / "tiny.tflite")
     path = folder / "door.toml"
     path.write_text(
-        'sources = ["test:pattern?size=32x32&fps=100"]\nsinks = ["results/out.jsonl"]\n[model]\npath = "tiny.tflite"\n'
+        'sources = ["test:pattern?size=32x32&fps=100"]\nsinks = ["results/out.jsonl"]\n'
+        '[model]\npath = "tiny.tflite"\ndevice = "cpu"\n'
     )
     (folder / "results").mkdir()
     return path

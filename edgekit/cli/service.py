@@ -18,7 +18,7 @@ from edgekit.pipeline.config import PipelineConfig, read_config
 WATCHDOG_SECONDS = 90
 """Longer than the longest pause between two tries to reach a source, each of which feeds the watchdog too."""
 STOP_SECONDS = 10
-FILE_SINKS = (".jsonl", ".csv", ".mp4", ".mkv", ".avi")
+FILE_SINKS = (".jsonl", ".csv", ".mp4", ".mkv", ".avi", "/")
 
 _UNIT = """\
 # Made by: edgekit service {config}
@@ -40,7 +40,8 @@ WorkingDirectory={folder}
 User={user}
 SupplementaryGroups={groups}
 StateDirectory={name}
-Environment=PYTHONUNBUFFERED=1
+CacheDirectory={name}
+Environment=PYTHONUNBUFFERED=1 XDG_CACHE_HOME=%C/{name}
 
 # Fed by results and by tries to reach a source again, never by a timer: a pipeline that hangs is restarted.
 WatchdogSec={watchdog}
@@ -126,12 +127,13 @@ def written_folders(said: PipelineConfig) -> list[Path]:
 
 
 def _groups(said: PipelineConfig) -> str:
-    """Groups whose devices the sources need."""
+    """Groups whose devices the sources and models need."""
     needed = {"serial": "dialout", "i2c": "i2c", "mic": "audio", "gpio": "gpio"}
     schemes = {uri.partition(":")[0] for uri in said.sources}
     models = [one for model in said.models.values() for one in (model, model.inner) if one is not None]
-    coral = any("coral" in str(one.options.get("device", "")) for one in models)
-    return " ".join(["video", *(needed[one] for one in sorted(schemes & set(needed))), *(["plugdev"] if coral else [])])
+    devices = " ".join(str(one.options.get("device", "")) for one in models)
+    accelerators = [group for name, group in (("coral", "plugdev"), ("gpu", "render")) if name in devices]
+    return " ".join(["video", *(needed[one] for one in sorted(schemes & set(needed))), *accelerators])
 
 
 def _caller() -> str:
