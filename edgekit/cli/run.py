@@ -54,6 +54,7 @@ BESIDE_FILE = ("model", "limit", "record", "check", "debug")
         edgekit run person.tflite clip.mp4 --head yolov8 --track --zone door=0.4,0,0.6,0,0.6,1,0.4,1
         edgekit run model_edgetpu.tflite photos/ --device coral:usb:0 --device-option Performance=High
         edgekit run model_edgetpu.tflite clip.mp4 --device coral,cpu
+        edgekit run model.onnx clip.mp4 --device tensorrt,cuda,cpu
         edgekit run model.tflite camera:0 --device delegate:/usr/lib/libvx_delegate.so,cpu
     """),
 )
@@ -75,8 +76,8 @@ BESIDE_FILE = ("model", "limit", "record", "check", "debug")
 @click.option(
     "--device", default="auto", show_default=True, metavar="NAME",
     help="auto (the fastest of what is attached, by a short trial), cpu, cpu:reference (the same bits everywhere), "
-    "coral, coral:usb:0, gpu, delegate:/path/lib.so, ... Several, separated by commas, are tried in turn, and each "
-    "takes over from one that fails later: coral,cpu.",
+    "coral, coral:usb:0, gpu, delegate:/path/lib.so, tensorrt (.onnx files), ... Several, separated by commas, are "
+    "tried in turn, and each takes over from one that fails later: coral,cpu.",
 )
 @click.option(
     "--device-option", "--delegate-option", "device_options", multiple=True, metavar="KEY=VALUE",
