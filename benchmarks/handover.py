@@ -2,8 +2,9 @@
 
     python -m benchmarks.handover [MODEL ...]
 
-Runs a model here, in a watched thread (`edgekit.watching`) and in a process of its own (`edgekit_devices.remote`), in
-blocks by turns, and prints what an inference takes in each. Without a model: one operation on small and large tensors.
+Runs a model here, in a watched thread (`edgekit.failover.watching`) and in a process of its own
+(`edgekit_devices.remote`), in blocks by turns, and prints what an inference takes in each. Without a model: one
+operation on small and large tensors.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgekit.device import Runner
+from edgekit.failover.watching import Watched
 from edgekit.interpreter import Engine
-from edgekit.watching import Watched
 from edgekit_devices.isolation import Say
 from edgekit_devices.remote.runner import RemoteRunner
 

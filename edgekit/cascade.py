@@ -23,9 +23,9 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.announcing import Listener
 from edgekit.choices import one_of
 from edgekit.errors import DataError, UsageError
+from edgekit.failover.announcing import Listener
 from edgekit.inputs import Input
 from edgekit.metadata.types import ColourOrder, Window
 from edgekit.model import Model, Prepared

@@ -28,13 +28,13 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from edgekit import plugins
-from edgekit.announcing import Announcer
 from edgekit.choices import one_of
 from edgekit.choosing.choice import Choice, Weighing
 from edgekit.errors import DeviceError, EdgeKitError, UsageError
-from edgekit.ladder import Ladder
+from edgekit.failover.announcing import Announcer
+from edgekit.failover.ladder import Ladder
+from edgekit.failover.rung import Rung
 from edgekit.onnx.devices import for_format
-from edgekit.rung import Rung
 from edgekit.tflite import ModelFile
 from edgekit.twin import read_twin
 

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import host
-from edgekit.announcing import Listener
 from edgekit.choices import one_of
 from edgekit.device import Runner
 from edgekit.errors import DataError
+from edgekit.failover.announcing import Listener
+from edgekit.failover.ladder import Ladder, Seat
 from edgekit.inputs import Input, InputAdapter, arrange_inputs
-from edgekit.ladder import Ladder, Seat
 from edgekit.metadata.types import (
     ColourOrder,
     Metadata,
@@ -215,7 +215,7 @@ class Model:
         """Call this with each event of the devices, such as `hung`, while the context lasts.
 
         It is called from the thread in which the event happens. Events that nobody listens to are Python warnings.
-        Their kinds: `edgekit.ladder`.
+        Their kinds: `edgekit.failover.ladder`.
         """
         return self._parts.ladder.announcer.heard_by(listener)
 

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 import edgekit
 from edgekit import DeviceError, UsageError, plugins
-from edgekit.announcing import Announcer
 from edgekit.device import Device, Option, Request, Runner
+from edgekit.failover.announcing import Announcer
+from edgekit.failover.ladder import Ladder
+from edgekit.failover.pace import BLOCK, Pace
+from edgekit.failover.rung import PROVEN, Rung
 from edgekit.interpreter import Engine, load_delegate
-from edgekit.ladder import Ladder
 from edgekit.metadata.types import Metadata, State
-from edgekit.pace import BLOCK, Pace
-from edgekit.rung import PROVEN, Rung
 from edgekit.serving.metrics import prometheus
 from edgekit.sources import Event
 
@@ -305,7 +305,7 @@ def test_opening_again_that_hangs_is_given_up(
                 threading.Event().wait()
             return super().open(request)
 
-    monkeypatch.setattr("edgekit.ladder.OPEN_SECONDS", SECONDS)
+    monkeypatch.setattr("edgekit.failover.ladder.OPEN_SECONDS", SECONDS)
     stuck = Stuck()
     register(stuck=stuck)
     opened, told = load(numbers, "stuck,cpu")

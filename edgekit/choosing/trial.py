@@ -12,9 +12,9 @@ from edgekit.choosing.racing import race
 from edgekit.choosing.reasons import of
 from edgekit.choosing.records import Findings
 from edgekit.errors import EdgeKitError, UsageError
+from edgekit.failover.watching import Watched, within
 from edgekit.interpreter import Engine
 from edgekit.tflite import ModelFile
-from edgekit.watching import Watched, within
 
 if TYPE_CHECKING:
     from edgekit.device import Runner  # which imports this package

@@ -21,7 +21,7 @@ from edgekit._version import __version__
 from edgekit.cli.stopping import Stopped, stoppable
 from edgekit.cli.streams import drop_output, standard_streams
 from edgekit.errors import EdgeKitError
-from edgekit.watching import left_behind
+from edgekit.failover.watching import left_behind
 
 INTERRUPTED = 128 + signal.SIGINT
 ERROR = "Error: "

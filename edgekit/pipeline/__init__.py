@@ -11,7 +11,7 @@ from contextlib import closing
 from os import PathLike
 from typing import Any
 
-from edgekit.announcing import warn_of
+from edgekit.failover.announcing import warn_of
 from edgekit.pipeline.flow import QUEUE_LENGTH, Flow, FlowRule
 from edgekit.pipeline.models import Models, ModelsLike, open_models, row_shape
 from edgekit.pipeline.pipeline import Pipeline

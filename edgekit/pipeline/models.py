@@ -9,9 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from edgekit.announcing import Listener
 from edgekit.cascade import Cascade, CascadePreparation
 from edgekit.errors import UsageError
+from edgekit.failover.announcing import Listener
 from edgekit.loading import load
 from edgekit.metadata.types import Window
 from edgekit.model import Model, Preparation, Prepared

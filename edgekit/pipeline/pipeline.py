@@ -11,9 +11,9 @@ from os import PathLike
 from types import TracebackType
 from typing import Any
 
-from edgekit.announcing import warn_of
 from edgekit.choices import one_of
 from edgekit.errors import UsageError
+from edgekit.failover.announcing import warn_of
 from edgekit.pipeline.flow import QUEUE_LENGTH, Flow, FlowRule
 from edgekit.pipeline.models import ModelsLike, open_models
 from edgekit.pipeline.reading import Reading

@@ -67,7 +67,7 @@ class Gpu:
         requirements.check()
         opening = _Opening.of(model, request, seconds)
         remote, said = opening.first()
-        if request.options.get(CHECK) != OFF and (faults := known_faults(read_model(model.path, details=True).main)):
+        if request.options.get(CHECK) != OFF and (faults := _faults(model, said)):
             remote.close()
             raise diagnosis.known_fault(faults)
         if said.software:
@@ -78,6 +78,12 @@ class Gpu:
 
 
 GPU = Gpu()
+
+
+def _faults(model: ModelFile, said: answer.Answer) -> dict[int, str]:
+    """What the GPU is known to compute wrong, of the kinds of operations that it does not leave to the processor."""
+    graph, left = read_model(model.path, details=True).main, {line.partition(":")[0] for line in said.reasons}
+    return {at: fault for at, fault in known_faults(graph).items() if graph.operators[at].type not in left}
 
 
 def _model(request: Request) -> ModelFile:

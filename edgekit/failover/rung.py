@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from edgekit.errors import DeviceError
-from edgekit.pace import Pace
-from edgekit.watching import Watched
+from edgekit.failover.pace import Pace
+from edgekit.failover.watching import Watched
 
 if TYPE_CHECKING:
     from edgekit.device import Runner

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from edgekit.announcing import Announcer
 from edgekit.errors import DeviceError, EdgeKitError, HungError
-from edgekit.rung import Level, Place, Rung
-from edgekit.watching import within
+from edgekit.failover.announcing import Announcer
+from edgekit.failover.rung import Level, Place, Rung
+from edgekit.failover.watching import within
 
 if TYPE_CHECKING:
     from edgekit.device import Runner
