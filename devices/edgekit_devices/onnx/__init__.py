@@ -1,0 +1,1 @@
+"""The devices `onnx`, `cuda` and `tensorrt`: `.onnx` files, run by onnxruntime's execution providers."""
