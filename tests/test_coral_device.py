@@ -379,7 +379,7 @@ def test_what_the_runtime_says(library: Library) -> None:
 
 
 def test_targets() -> None:
-    assert list(TARGETS) == ["cpu", "coral"]
+    assert list(TARGETS) == ["cpu", "coral", "jetson"]
     assert all(name == target.name for name, target in TARGETS.items())
     coral = TARGETS["coral"]
     assert coral.precisions == ("int8",)

@@ -204,7 +204,7 @@ def test_a_drawing_that_cannot_be_written(leaky: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target", "jetson"], "--target cannot be 'jetson'\nChoose one of coral."),
+        (["--target", "nano"], "--target cannot be 'nano'\nChoose one of coral, jetson."),
         (["--target", "corel"], "Did you mean 'coral'?"),
         (["--target", ""], "--target cannot be ''"),
         (["--target", "coral", "--subgraphs", "some"], "--subgraphs cannot be 'some'"),

@@ -93,7 +93,7 @@ def facts(model: Path, evaluation: Evaluation) -> ReportFacts:
         path=model, size=2000, source_size=9000, precision="int8", target="cpu", runtime="litert",
         task="classification", inputs=(TensorSummary("x", "int8", (1, 8, 8, 1)),), outputs=(), operations={},
         labels=10, calibration={"calibrator": "mse"}, agreement=Agreement(50, 31.5, 0.98),
-        rewrites={"gelu": "GELU by its tanh form"}, placement=None, moved=("argmax of y",),
+        rewrites={"gelu": "GELU by its tanh form"}, placement=None, moved=("argmax of y",), twin=None, onnx=None,
         warnings=("outliers in the data",), peak_memory=1, seconds=1.0,
         evaluation=evaluation, recovery=recovery,
     )

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from edgekit.atomic import check_writable, protect, write_atomically
 from edgekit.errors import UsageError
+from edgekit.twin import cpu_twin_of
 from edgekit.windows import WindowOptions
 from edgekit_converters.accuracy.gate import check_gate
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.jobs import examined, prepared
 from edgekit_converters.loading.keras_files import require_tensorflow
+from edgekit_converters.onnx.types import onnx_path
 from edgekit_converters.options import DEFAULT_SAMPLES, check_options
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary, finished
-from edgekit_converters.process import MODEL
+from edgekit_converters.process import MODEL, ONNX_MODEL, TWIN
 from edgekit_converters.reporting.planning import plan_report
 from edgekit_converters.tracing.shapes import Given
 
@@ -35,7 +37,8 @@ def convert(
     model: Any,
     output: AnyPath | None = None,
     *,
-    precision: str = "int8",
+    also: str | Sequence[str] = (),
+    precision: str | None = None,
     io: str | None = None,
     calibration: AnyPath | NDArray[Any] | Mapping[str, NDArray[Any]] | Iterable[Any] | None = None,
     samples: int = DEFAULT_SAMPLES,
@@ -76,8 +79,11 @@ def convert(
             is a program: convert those that you trust.
         output: The `.tflite` file to write; by default the model's name in the current folder. It is written
             whole or not at all.
+        also: `onnx` writes an ONNX file of the same network beside it, for TensorRT, held against the `.tflite`
+            (docs/tensorrt.md). It takes the `onnx` extra.
         precision: `int8` (weights and activations, needs calibration data), `int16x8` (the same with activations of
-            16 bits), `float16`, `dynamic` (int8 weights, float activations) or `float32`.
+            16 bits), `float16`, `dynamic` (int8 weights, float activations) or `float32`; by default what the target
+            runs best: int8, and for `jetson` float16.
         io: Type of the input and output tensors: of an int8 model `int8` (default), `uint8` or `float32`, of an
             int16x8 one `int16` (default) or `float32`.
         calibration: What the model will see on the device: a folder of pictures (subfolders too), an `.npz`,
@@ -85,7 +91,8 @@ def convert(
             samples or batches. uint8 values are pixels, which get the preprocessing; floats are taken as they are.
             `synthetic` makes samples up, which is for trying things only.
         samples: How many calibration samples are used at most, evenly spread over the data.
-        target: `cpu` or `coral`.
+        target: `cpu`, `coral` or `jetson`. For `jetson` an int8 file for the processor is written besides
+            (`NAME_cpu.tflite`) where there is calibration data and the model itself is not int8.
         task: What the runtime makes of the outputs, such as `classification` or `detection` (docs/tasks.md); by
             default what the last layer suggests.
         head: The form in which the outputs say it, such as `yolov8`; by default what they leave no doubt of.
@@ -151,14 +158,14 @@ def convert(
         allow_float=allow_float, replace=replace, require_full_mapping=require_full_mapping,
         move_to_host=move_to_host, input_shape=input_shape, custom_objects=custom_objects,
         calibrator=calibrator, head=head, head_options=head_options,
-        windows=windows,
+        windows=windows, also=also,
     )
     gate = check_gate(evaluate, max_drop, target_column, group_by)
     planned = plan_report(report, card)
     source = examined(model)
     if options.calibrated and calibration is None:
         raise UsageError(
-            f"{precision} needs calibration data: samples that show which values the model meets",
+            f"{options.precision} needs calibration data: samples that show which values the model meets",
             hint="Give a folder of pictures, an .npz or a .csv as calibration (50 to 200 samples), or choose "
             "precision 'dynamic' or 'float16', which need none.",
         )
@@ -166,9 +173,21 @@ def convert(
     path = Path(fspath(output)) if output is not None else Path(f"{stem}.tflite")
     check_writable(path)
     protect(path, model, calibration, labels, evaluate)
+    twin = cpu_twin_of(path) if options.has_twin and calibration is not None else None
+    if twin is not None:
+        check_writable(twin)
+        protect(twin, model, calibration, labels, evaluate)
+    beside = onnx_path(path) if options.also else None
+    if beside is not None:
+        check_writable(beside)
+        protect(beside, model, calibration, labels, evaluate)
     with prepared(model, source, options, calibration, gate=gate, study=planned is not None) as ready:
         conversion: Conversion = ready.run(progress, debug=debug)
         write_atomically(path, (ready.job.folder / MODEL).read_bytes())
+        if twin is not None and conversion.twin is not None:
+            write_atomically(twin, (ready.job.folder / TWIN).read_bytes())
+        if beside is not None:
+            write_atomically(beside, (ready.job.folder / ONNX_MODEL).read_bytes())
         conversion = finished(conversion, path, time.monotonic() - started)
         if planned is not None:
             planned.write(conversion, ready.job.folder)

@@ -25,12 +25,14 @@ BINARY_THRESHOLD = 0.5
 LEAST_SQNR_DB = 12.0
 LEAST_SAME = 0.9
 LEAST_HELD_SAME = 0.99
+CLASSIFYING = ("classification", "timeseries", "keyword")
+"""Tasks whose first output holds a score of each class."""
 WHOLE = "biu"
 """Kinds of NumPy's types whose values are compared for being equal."""
 HELD_SAMPLES = 5
 
 
-class _Totals:
+class Totals:
     """What is summed up over outputs and samples."""
 
     def __init__(self) -> None:
@@ -92,7 +94,7 @@ def compare(
     """Run float and finished model side by side on calibration samples."""
     # What remembers is followed over the whole stream, each side with the states that it came to itself.
     chosen = calibration.samples if frozen.states else spread(calibration.samples, MOST_SAMPLES)
-    file, totals, same_classes = FinishedFile(model, moved), _Totals(), 0
+    file, totals, same_classes = FinishedFile(model, moved), Totals(), 0
     states = {link.input.name: np.zeros(link.input.shape, np.float32) for link in frozen.states}
     for done, sample in enumerate(chosen, 1):
         report(Progress("comparing with the float model", done, len(chosen)))
@@ -102,11 +104,11 @@ def compare(
             totals.add(np.asarray(expected[name]), values)
         if classifies:
             first = next(iter(found))
-            same_classes += _class(np.asarray(expected[first], np.float32)) == _class(found[first])
+            same_classes += best_class(np.asarray(expected[first], np.float32)) == best_class(found[first])
     return Agreement(len(chosen), totals.sqnr_db, same_classes / len(chosen) if classifies else None, totals.same)
 
 
-def _class(scores: NDArray[np.float32]) -> int:
+def best_class(scores: NDArray[np.float32]) -> int:
     """The class that an output means: the largest score, or 0 or 1 by a single probability."""
     return int(np.argmax(scores)) if scores.size > 1 else int(scores.item() > BINARY_THRESHOLD)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from edgekit_converters.cures import CURES
 from edgekit_converters.display import Display
 from edgekit_converters.evaluating.metrics.names import METRICS
 from edgekit_converters.evaluating.results import Evaluation, Figure
+from edgekit_converters.onnx.types import ALSO, OnnxFile
 from edgekit_converters.options import DEFAULT_SAMPLES, IO_TYPES, ORDERS, PRECISIONS, RESIZE_RULES
-from edgekit_converters.outcome import Conversion
+from edgekit_converters.outcome import Agreement, Conversion, Twin
 from edgekit_converters.placing import placement_lines
 from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS
@@ -40,8 +41,10 @@ KILO = 1000
         edgekit convert model.h5 -o out.tflite --calibration data.npz --normalize 0..1
         edgekit convert saved_model/ --calibration rows.csv --io float32
         edgekit convert model.keras --target coral --calibration photos/
+        edgekit convert model.keras --target jetson --calibration photos/
         edgekit convert model.keras --calibration photos/ --evaluate labelled/ --max-drop 0.5% --report report/
         edgekit convert model.keras --precision float16
+        edgekit convert model.keras --also onnx --calibration photos/
         edgekit convert model.keras --task timeseries --rate 50 --window 2s --hop 0.5s --calibration logs/
     """),
 )
@@ -71,13 +74,17 @@ KILO = 1000
               help="Write a report on the model there: a page, the same as JSON, and a model card.")
 @click.option("--card", type=click.Path(path_type=Path), metavar="FILE",
               help="Markdown text for the report: intended use, limits, where the data is from.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default="int8", show_default=True,
+@click.option("--also", type=click.Choice(ALSO), multiple=True,
+              help="Write the same network in this format too, beside the .tflite: an ONNX file for TensorRT, held "
+                   "against the .tflite. Takes the onnx extra.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default=None,
               help="What is quantized: weights and activations (int8; int16x8 has activations of 16 bits), weights "
-                   "(dynamic), or nothing.")
+                   "(dynamic), or nothing.  [default: int8, and for jetson float16]")
 @click.option("--io", type=click.Choice(IO_TYPES), default=None,
               help="Type of input and output tensors.  [default: int8 for int8, int16 for int16x8, else float32]")
 @click.option("--target", type=click.Choice(sorted(TARGETS)), default="cpu", show_default=True,
-              help="What the file will run on.")
+              help="What the file will run on. For jetson an int8 file for the processor is written besides, where "
+                   "there is calibration data.")
 @click.option("--runtime", type=click.Choice(list(RUNTIMES)), default=None,
               help="The interpreter that will load the file; one that is too old for an operation is refused.  "
                    "[default: litert, or what the target takes]")
@@ -150,7 +157,7 @@ def describe(conversion: Conversion) -> str:
         about = conversion.calibration
         lines.append(f"  calibration  {about['samples']} samples of {about['source']}{_ranges(about)}")
     if conversion.agreement:
-        lines.append(f"  accuracy     {_agreement(conversion)}")
+        lines.append(f"  accuracy     {_agreement(conversion.agreement)}")
     if conversion.evaluation:
         lines.append(f"  evaluation   {_evaluation(conversion.evaluation)}")
         lines += [f"  flagged      {visible(part.name)} {part.note}" for part in conversion.evaluation.flagged]
@@ -159,9 +166,24 @@ def describe(conversion: Conversion) -> str:
     if conversion.recovery and len(conversion.recovery.steps) > 1:
         lines += [f"  recovery     {line}" for line in conversion.recovery.lines()]
     if conversion.placement:
-        lines += [f"  placement    {line}" for line in placement_lines(conversion.placement)]
+        found = placement_lines(conversion.placement, conversion.target)
+        lines += [f"  placement    {line}" for line in found]
+    lines += _twin(conversion.twin) if conversion.twin else []
+    lines += _onnx(conversion.onnx) if conversion.onnx else []
     lines += [f"  rewritten    {sentence} ({name})" for name, sentence in conversion.rewrites.items()]
     return "\n".join([*lines, f"Next: {own_command()} {_next(conversion)}"])
+
+
+def _onnx(made: OnnxFile) -> list[str]:
+    """The ONNX file, how well it agrees, and what builds an engine of it."""
+    kind = "int8 where TensorRT computes so" if made.quantized else "float32"
+    same = f", same class in {made.same_class:.1%}" if made.same_class is not None else ""
+    agrees = f"{made.sqnr_db:.1f} dB SQNR" if math.isfinite(made.sqnr_db) else "equal"
+    return [
+        f"  onnx         {made.path}  {_size(made.size)}, {kind}; {agrees}{same} against the .tflite on "
+        f"{made.samples} sample{'s' if made.samples > 1 else ''}",
+        f"  tensorrt     {made.trtexec}",
+    ]
 
 
 def _ranges(about: Mapping[str, Any]) -> str:
@@ -187,10 +209,16 @@ def _what_to_run(conversion: Conversion) -> str:
     return "PICTURE" if is_picture_shape(conversion.inputs[0].shape) else "rows.csv"
 
 
-def _agreement(conversion: Conversion) -> str:
-    agreement = conversion.agreement
-    if agreement is None:
-        return ""
+def _twin(twin: Twin) -> Iterator[str]:
+    """The file for the processor."""
+    yield f"  for the cpu  {twin.path}  {_size(twin.size)}, {twin.precision}, {twin.speed:.1f} times as fast on this " \
+        "machine's processor"
+    yield f"               {_agreement(twin.agreement)}"
+    if twin.evaluation:
+        yield f"               {_evaluation(twin.evaluation)}"
+
+
+def _agreement(agreement: Agreement) -> str:
     parts = []
     if math.isfinite(agreement.sqnr_db):
         parts.append(f"{agreement.sqnr_db:.1f} dB SQNR")

@@ -34,6 +34,7 @@ CURES: Mapping[str, str] = MappingProxyType(
         "slopes": "PReLU with a slope for each place was written in operations that the Edge TPU has",
         "reversing": "a step of -1, as bidirectional layers make it, became a slice for each and a concatenation",
         "depth_to_space": "depth_to_space became a transposed convolution by zeros and ones",
+        "slices": "a slice that drops an axis keeps it, and a reshape drops it, since the GPU has no other slice",
     }
 )
 """By name, in the order in which they are described."""
@@ -42,18 +43,23 @@ FOR_OLD_RUNTIMES = frozenset({"dense", "groups"})
 """Given only where the runtime computes Dense with a scale a channel wrong, and so is too old for groups."""
 FOR_CORAL = frozenset({"leaky_relu", "hard_swish", "curves", "slopes", "reversing", "depth_to_space"})
 """Given only for the Edge TPU."""
+FOR_GPU = frozenset({"slices", "groups"})
+"""Given only for a GPU: LiteRT 2.3's library cannot compile its own program for grouped convolutions."""
 
 
-def chosen(keep: tuple[str, ...], *, per_channel_dense: bool, coral: bool) -> frozenset[str]:
+def chosen(keep: tuple[str, ...], *, per_channel_dense: bool, target: str) -> frozenset[str]:
     """The cures to apply.
 
     Args:
         keep: Names of those that the user does not want.
         per_channel_dense: Whether the runtime computes Dense with a scale a channel right.
-        coral: Whether the file is for the Edge TPU.
+        target: What the file is for.
     """
-    without = (FOR_OLD_RUNTIMES if per_channel_dense else frozenset()) | (frozenset() if coral else FOR_CORAL)
-    return frozenset(CURES) - without - set(keep)
+    given = frozenset(CURES) - FOR_OLD_RUNTIMES - FOR_CORAL - FOR_GPU
+    if not per_channel_dense:
+        given |= FOR_OLD_RUNTIMES
+    given |= {"coral": FOR_CORAL, "jetson": FOR_GPU}.get(target, frozenset())
+    return given - set(keep)
 
 
 REPLACEABLE = (

@@ -19,6 +19,7 @@ from edgekit.windows import WindowOptions
 from edgekit_converters.accuracy.names import AUTO, CALIBRATOR_NAMES
 from edgekit_converters.cures import CURES, REPLACEABLE, REPLACEMENTS, chosen
 from edgekit_converters.loading.custom_objects import check_custom_objects
+from edgekit_converters.onnx.types import ALSO, require_libraries
 from edgekit_converters.tracing.shapes import Given, GivenShape, parse_shapes
 from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS, Io, Precision
@@ -58,11 +59,17 @@ class Options:
     head: str | None = None
     head_options: Mapping[str, object] = field(default_factory=dict)
     windows: WindowOptions | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def calibrated(self) -> bool:
         """Whether activations are quantized, which takes calibration data."""
         return self.precision in QUANTIZED
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether a file for the processor goes beside the accelerator's, given calibration data."""
+        return self.target == "jetson" and not self.calibrated
 
     @property
     def per_channel_dense(self) -> bool:
@@ -72,9 +79,20 @@ class Options:
     @property
     def cures(self) -> frozenset[str]:
         """Names of the other forms that layers and operations may be given."""
-        # The fused LSTM has no form of 16 bits.
-        keep = (*self.keep, "lstm") if self.precision == "int16x8" else self.keep
-        return chosen(keep, per_channel_dense=self.per_channel_dense, coral=self.target == "coral")
+        # The fused LSTM has no form of 16 bits, and variables, which LiteRT's GPU runtime refuses.
+        without_lstm = self.precision == "int16x8" or self.target == "jetson"
+        keep = (*self.keep, "lstm") if without_lstm else self.keep
+        return chosen(keep, per_channel_dense=self.per_channel_dense, target=self.target)
+
+
+def choose_precision(precision: str | None, target: str) -> str:
+    """What is quantized: as asked, else what the target runs best.
+
+    Raises:
+        UsageError: there is no such precision, or no such target.
+    """
+    best = TARGETS[one_of("target", target, sorted(TARGETS))].precision
+    return best if precision is None else one_of("precision", precision, PRECISIONS)
 
 
 def choose_io(precision: str, io: str | None) -> str:
@@ -191,9 +209,24 @@ def choose_calibrator(calibrator: str | None, precision: str) -> str:
     return one_of("calibrator", calibrator, CALIBRATOR_NAMES)
 
 
+def choose_also(also: str | Sequence[str]) -> tuple[str, ...]:
+    """Formats to write besides.
+
+    Raises:
+        UsageError: there is no such one.
+        MissingDependencyError: what writes it is not installed.
+    """
+    names = (also,) if isinstance(also, str) else tuple(also)
+    for name in names:
+        one_of("also", name, ALSO)
+    if names:
+        require_libraries()
+    return names
+
+
 def check_options(
     *,
-    precision: str = "int8",
+    precision: str | None = None,
     io: str | None = None,
     target: str = "cpu",
     samples: int = DEFAULT_SAMPLES,
@@ -215,6 +248,7 @@ def check_options(
     head: str | None = None,
     head_options: Sequence[str] | Mapping[str, object] = (),
     windows: WindowOptions | None = None,
+    also: str | Sequence[str] = (),
 ) -> Options:
     """The options of `edgekit.convert`, where they exist and go together; the labels file is read.
 
@@ -223,7 +257,7 @@ def check_options(
         MissingFileError: there is no such labels file.
         DataError: it is no list of labels.
     """
-    one_of("precision", precision, PRECISIONS)
+    precision = choose_precision(precision, target)
     io = choose_io(precision, io)
     check_target(target, precision, io)
     if samples < 1:
@@ -253,4 +287,5 @@ def check_options(
         head=None if head is None else one_of("head", head, head_names()),
         head_options=choose_head_options(head_options),
         windows=windows if windows and windows.given else None,
+        also=choose_also(also),
     )

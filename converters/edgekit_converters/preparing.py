@@ -12,7 +12,7 @@ from edgekit.tflite import parse_model, read_model
 from edgekit_converters import checking
 from edgekit_converters.accuracy.choosing import Calibrated, Chooser
 from edgekit_converters.events import OnProgress
-from edgekit_converters.lowering import host_moving, surgery
+from edgekit_converters.lowering import gpu_surgery, host_moving, surgery
 from edgekit_converters.lowering.floating import to_flatbuffer
 from edgekit_converters.lowering.host_moving import HostSteps
 from edgekit_converters.lowering.quantizing import Range, to_int16x8
@@ -102,6 +102,8 @@ def in_float(job: Job, frozen: Frozen, calibration: Calibration | None) -> Lower
             (job.folder / FLOAT_MODEL).write_bytes(flatbuffer)
             checking.hold_against(read_model(job.folder / FLOAT_MODEL), moved, frozen, calibration, of_operations)
         used |= of_operations
+    flatbuffer, for_gpu = gpu_surgery.with_gpu_forms(flatbuffer, job.options.cures)
+    used |= for_gpu
     file = parse_model(flatbuffer)
     names = {name: tensor.name for name, tensor in zip(file.output_names, file.outputs, strict=True)}
     return Lowered(flatbuffer, used, moved, places_with_outputs(frozen.function, names, frozen.places))

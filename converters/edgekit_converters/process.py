@@ -27,6 +27,9 @@ from edgekit_devices.children import signals_deferred
 
 STDERR = 2
 JOB, RESULT, FAILURE, MODEL, LOG = "job.pickle", "result.pickle", "failure.pickle", "model.tflite", "log.txt"
+ONNX_MODEL = "model.onnx"
+TWIN = "twin/model.tflite"
+"""The int8 file for the processor, beside one for the GPU."""
 LAYERS, SUSPECT, STUDY = "layers", "suspect.txt", "study.pickle"
 SEARCH_SECONDS = 120
 CONVERT, SEARCH = "edgekit_converters.stages:carry_out", "edgekit_converters.failing.searching:search"

@@ -215,12 +215,12 @@ def missed(recovery: Recovery, evaluation: Evaluation, gate: Gate, target: str) 
     form = ".1%" if verdict.unit == POINTS else ".4g"
     was = "" if verdict.reference is None else f", from {verdict.reference:{form}} to {verdict.value:{form}}"
     tried = ". ".join(recovery.lines())
-    mixed = TARGETS[target].mixed
+    others = [name for name in ("int16x8", "float16", "dynamic") if name in TARGETS[target].precisions]
     return ConversionError(
         f"too much accuracy is lost, and nothing was written: {verdict.said}{was} on {evaluation.samples} samples of "
         f"{gate.data_name}, by the best of {len(recovery.steps)} "
         f"{'ways' if len(recovery.steps) > 1 else 'way'} to quantize. {tried}.",
         hint=(
-            "Try --precision int16x8, float16 or dynamic" if mixed else f"Target {target} computes in int8 alone"
+            f"Try --precision {', '.join(others)}" if others else f"Target {target} computes in int8 alone"
         ) + "; see edgekit sensitivity for the layers that lose most; or train the model with quantization in mind.",
     )

@@ -15,7 +15,7 @@ from edgekit import host, metadata
 from edgekit._version import __version__
 from edgekit.placement import Placement
 from edgekit.tflite import ModelFile, parse_model, read_model
-from edgekit_converters import checking, content, describing, placing
+from edgekit_converters import checking, content, describing, placing, twinning
 from edgekit_converters.cures import CURES
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.learning import learned
@@ -23,6 +23,7 @@ from edgekit_converters.loading.keras_files import KerasFile
 from edgekit_converters.loading.opening import load
 from edgekit_converters.lowering import host_moving
 from edgekit_converters.lowering.host_moving import HostSteps
+from edgekit_converters.onnx.types import ONNX, OnnxFile
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary
 from edgekit_converters.preparing import Lowered, calibrate, fixed_tensors, in_float, quantized
 from edgekit_converters.process import MODEL, Job
@@ -45,10 +46,11 @@ class _Finished:
     held: Held
     placement: Placement | None
     warnings: tuple[str, ...]
+    onnx: OnnxFile | None
 
 
 def carry_out(job: Job, report: OnProgress) -> Conversion:
-    """Convert, and leave the finished file at `job.folder / MODEL`.
+    """Convert, and leave the finished file at `job.folder / MODEL`, and one for the processor at `job.folder / TWIN`.
 
     Raises:
         EdgeKitError: what is wrong with the model, the calibration data or the labels.
@@ -56,6 +58,24 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
     report(Progress(f"loading {job.name}"))
     frozen = load(job)
     calibration = calibrate(job, frozen, report)
+    made = convert(job, frozen, calibration, report)
+    if calibration is None or not job.options.has_twin:
+        return made
+
+    def convert_again(other: Job) -> Conversion:
+        # What was unrolled for the GPU is one operation on the processor.
+        unrolled = "loops" in frozen.rewrites and not frozen.states and isinstance(job.source, KerasFile)
+        return convert(other, load(other) if unrolled else frozen, calibration, report)
+
+    return twinning.with_twin(made, job, convert_again)
+
+
+def convert(job: Job, frozen: Frozen, calibration: Calibration | None, report: OnProgress) -> Conversion:
+    """Convert what is loaded already, and leave the finished file at `job.folder / MODEL`.
+
+    Raises:
+        EdgeKitError: it cannot be converted, or loses more accuracy than may be.
+    """
     report(Progress("converting"))
     source = lowered = in_float(job, frozen, calibration)
     if calibration is not None and job.options.calibrated:
@@ -69,20 +89,28 @@ def carry_out(job: Job, report: OnProgress) -> Conversion:
         warnings = content.check_content(
             parse_model(lowered.flatbuffer), job.options, lowered.places, lowered.kept_float
         )
+    report(Progress("looking where its operations run"))
     placement = placing.place(lowered.flatbuffer, job.options, lowered.places)
     path = job.folder / MODEL
     described = _write(job, frozen, calibration, lowered, path)
     model = read_model(path)
     agreement = None
     if calibration is not None:
-        classifies = described.task in ("classification", "timeseries", "keyword")
+        classifies = described.task in checking.CLASSIFYING
         agreement = checking.compare(model, lowered.moved, frozen, calibration, classifies, report)
+    onnx = None
+    if ONNX in job.options.also:
+        from edgekit_converters.onnx.comparing import disagreement  # what only the extra has
+        from edgekit_converters.onnx.exporting import export
+
+        onnx = export(job, frozen, calibration, source, lowered, model, described, report)
+        warnings += disagreement(onnx)
     if job.options.move_to_host and not lowered.moved:
         warnings.append(host_moving.NOTHING_MOVED)
-    told = (*frozen.notes, *warnings, *placing.warnings_of(placement))
+    told = (*frozen.notes, *warnings, *placing.warnings_of(placement, job.options.target))
     if job.study and calibration is not None:
         study(job, frozen, calibration, lowered, model, report)
-    return _summary(job, _Finished(model, described, calibration, agreement, held, placement, told))
+    return _summary(job, _Finished(model, described, calibration, agreement, held, placement, told, onnx))
 
 
 def _of_precision(job: Job, lowered: Lowered) -> Job:
@@ -139,6 +167,8 @@ def _summary(job: Job, finished: _Finished) -> Conversion:
         placement=finished.placement,
         moved=tuple(host.describe_output(output) for output in described.outputs if output.host),
         warnings=(*finished.warnings, *_warnings(finished)),
+        twin=None,
+        onnx=finished.onnx,
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KILOBYTE,
         seconds=0.0,  # known to the parent alone
     )

@@ -20,15 +20,22 @@ class Target:
 
     Attributes:
         name: As on the command line.
-        precisions: Number formats that it computes.
+        title: What its accelerator is called in a sentence; empty where it has none.
+        precisions: Number formats that it computes; the first is what a model is converted to where nobody says.
         io: Types of inputs and outputs that it takes.
         runtime: The interpreter that the file has to suit, unless the user names another.
     """
 
     name: str
+    title: str
     precisions: tuple[Precision, ...]
     io: tuple[Io, ...]
     runtime: str
+
+    @property
+    def precision(self) -> Precision:
+        """What a model is converted to where nobody says."""
+        return self.precisions[0]
 
     @property
     def mixed(self) -> bool:
@@ -42,15 +49,25 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         for target in (
             Target(
                 name="cpu",
+                title="",
                 precisions=("int8", "int16x8", "float16", "dynamic", "float32"),
                 io=("int8", "uint8", "int16", "float32"),
                 runtime="litert",
             ),
             Target(
                 name="coral",
+                title="the Edge TPU",
                 precisions=("int8",),
                 io=("int8", "uint8"),
                 runtime="edgetpu",
+            ),
+            Target(
+                name="jetson",
+                title="the GPU",
+                # Not int16x8: LiteRT's GPU accelerator refuses every operation on 16-bit integers.
+                precisions=("float16", "float32", "int8", "dynamic"),
+                io=("int8", "uint8", "float32"),
+                runtime="litert",
             ),
         )
     }

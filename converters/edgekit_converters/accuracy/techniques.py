@@ -44,7 +44,9 @@ class Techniques:
 
     def ladder(self) -> list[Technique]:
         """Those that the target permits, the cheapest first."""
-        widening = [self.float_islands, self.int16x8] if TARGETS[self.options.target].mixed else []
+        target = TARGETS[self.options.target]
+        widening = [self.float_islands] if target.mixed else []
+        widening += [self.int16x8] if "int16x8" in target.precisions else []
         return [self.calibrators, self.equalization, self.convolutions, *widening]
 
     def calibrators(self, best: Candidate) -> Iterator[Candidate]:

@@ -22,7 +22,7 @@ from edgekit_converters.evaluating.evaluation import evaluate
 from edgekit_converters.evaluating.metrics.names import METRICS
 from edgekit_converters.evaluating.printing import describe
 from edgekit_converters.evaluating.running.clusters import FORMS as BACKEND_FORMS
-from edgekit_converters.evaluating.running.models import SUFFIX
+from edgekit_converters.evaluating.running.models import RUNNABLE, SUFFIX
 from edgekit_converters.evaluating.running.tflite import TflitePredictor
 from edgekit_converters.events import Progress
 from edgekit_converters.reporting.planning import PlannedReport, plan_report
@@ -87,9 +87,9 @@ def evaluate_command(
 ) -> int:
     """Measure how good MODEL is on data: as a whole, by class and by group, with 95 % intervals.
 
-    MODEL and the one that it is held against are .tflite, .keras, .h5 or a SavedModel. With --against, all figures of
-    both are given and what has changed; classes and groups that lose more than the others are flagged. The exit code
-    is 1 where some of the samples could not be read.
+    MODEL and the one that it is held against are .tflite, .onnx, .keras, .h5 or a SavedModel. With --against, all
+    figures of both are given and what has changed; classes and groups that lose more than the others are flagged. The
+    exit code is 1 where some of the samples could not be read.
     """
     debug = is_debug()
     if not debug:
@@ -125,8 +125,8 @@ def _planned(model: Path, report: Path | None, card: Path | None) -> PlannedRepo
 
 
 def _opened(path: Path | None, names: tuple[str, ...], options: dict[str, Any], debug: bool) -> TflitePredictor | None:
-    """A `.tflite`, opened without what the runtime says of it; None where it is none."""
-    if path is None or path.suffix.lower() != SUFFIX:
+    """A file that is run as it is, opened without what the runtime says of it; None where it is none."""
+    if path is None or path.suffix.lower() not in RUNNABLE:
         return None
     with nullcontext() if debug else without_chatter():
         return TflitePredictor(

@@ -13,6 +13,7 @@ from typing import Any
 from edgekit import metadata, plugins
 from edgekit._version import __version__
 from edgekit.costs import costs_of
+from edgekit.errors import DeviceError, MissingDependencyError
 from edgekit.metadata import Metadata
 from edgekit.placement import Placement, operation_facts
 from edgekit.tflite import ModelFile, Tensor, read_model
@@ -130,7 +131,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _placement(facts: ReportFacts, target: str | None) -> Section:
-    placed = facts.placement or (facts.conversion.placement if facts.conversion else None) or _foretold(facts, target)
+    placed = facts.placement or (facts.conversion.placement if facts.conversion else None)
+    try:
+        placed = placed or _foretold(facts, target)
+    except (DeviceError, MissingDependencyError) as error:
+        return _absent(error.message)
     if placed is None:
         return _absent("the target is a processor, which runs all operations")
     operations = [

@@ -66,7 +66,7 @@ def sensitivity_of(
     """
     require_tensorflow()
     options = check_options(
-        samples=samples, target=target, runtime=runtime, calibrator=calibrator, normalize=normalize,
+        precision="int8", samples=samples, target=target, runtime=runtime, calibrator=calibrator, normalize=normalize,
         channels=channels, resize=resize, keep=keep, replace=replace, input_shape=input_shape,
         custom_objects=custom_objects, allow_float=True,
     )

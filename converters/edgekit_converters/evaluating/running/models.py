@@ -28,6 +28,8 @@ from edgekit_converters.options import Options
 from edgekit_converters.tracing.shapes import Given, parse_shapes
 
 SUFFIX = ".tflite"
+RUNNABLE = (SUFFIX, ".onnx")
+"""Files that are run as they are, rather than loaded by Keras."""
 AnyPath = str | PathLike[str]
 
 
@@ -126,7 +128,7 @@ def _tflite(model: AnyPath | TflitePredictor, how: Opening) -> OpenTflite | Path
     """The model where it is a `.tflite`, else its path."""
     if isinstance(model, TflitePredictor):
         return OpenTflite(model, replace(model.subject, head=how.head))
-    if Path(model).suffix.lower() != SUFFIX:
+    if Path(model).suffix.lower() not in RUNNABLE:
         return Path(model)
     predictor = TflitePredictor(
         model, device=how.device, labels=how.labels, normalize=how.normalize, channels=how.channels, resize=how.resize

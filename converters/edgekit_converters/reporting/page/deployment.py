@@ -19,7 +19,8 @@ def render_placement(section: Section) -> str:
     share = section["mac_share"]
     pairs = [
         ("Target", target),
-        ("Foretold for", section["compiler"] or "read from the compiled file"),
+        ("Foretold for", section["compiler"] or ("" if section["asked"] else "read from the compiled file")),
+        ("Asked", section["asked"] or ""),
         ("Operations", f"{operations[target]} of {operations['total']} on {target}, {operations['cpu']} on the cpu"),
         ("Arithmetic", f"{share:.1%} of all multiply-accumulates on {target}" if share is not None else ""),
         ("Parameters", _memory(section["memory"])),
@@ -38,8 +39,9 @@ def render_placement(section: Section) -> str:
         for one in section["per_operation"] if one["placement"] != target
     ]
     refused = "".join(paragraph(f"Refused: {refusal['reason']} {refusal['advice']}") for refusal in section["refusals"])
+    wrong = paragraph(f"Wrong: {section['wrong']}") if section["wrong"] else ""
     return (
-        facts(pairs) + refused
+        facts(pairs) + wrong + refused
         + chart(bar_chart(rows, "Operations by type", [target, "cpu"]), "Operations by type and place.")
         + (table(["", "operation", "layer", "why it is on the cpu", "what to change"], reasons) if reasons else "")
         + "".join(map(paragraph, section["notes"]))
