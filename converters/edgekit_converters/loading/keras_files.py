@@ -164,7 +164,8 @@ def _kind(path: Path) -> Kind:
         raise ModelFileError(f"{path} is a TFLite model already", hint=f"Run it: edgekit run {path} SOURCE")
     if path.suffix.lower() == ".onnx":
         raise ModelFileError(
-            f"{path} is an ONNX model, which EdgeKit runs (edgekit run {path} SOURCE) but does not convert", hint=_WANTED
+            f"{path} is an ONNX model, which EdgeKit runs (edgekit run {path} SOURCE) and does not convert",
+            hint=_WANTED,
         )
     raise ModelFileError(f"{path} is not a Keras model: {_what_it_is(head)}", hint=_WANTED)
 
