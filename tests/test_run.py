@@ -109,7 +109,7 @@ def test_videos_run_to_their_end(
     [
         (["--task", "detect"], "classification, detection"),
         (["--normalize", "0..2"], "imagenet"),
-        (["--device", "gpu"], "auto, cpu, coral"),
+        (["--device", "npu"], "auto, cpu, coral"),
         (["--sink", "x.txt"], ".jsonl"),
         (["--channels", "rbg"], "'rgb'"),
         (["--labels", "absent.txt"], "absent.txt"),
