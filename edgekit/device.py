@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,8 +155,8 @@ def check_timeout(seconds: float) -> None:
     Raises:
         UsageError: it is no number above 0.
     """
-    if not 0 < seconds <= MOST_SECONDS:
-        raise UsageError(f"inference_timeout has to be a number of seconds up to {MOST_SECONDS:g}, not {seconds}")
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not 0 < seconds <= MOST_SECONDS:
+        raise UsageError(f"inference_timeout has to be a number of seconds up to {MOST_SECONDS:g}, not {seconds!r}")
 
 
 def open_device(
@@ -197,7 +198,8 @@ def open_device(
     at, runners = _open_first(order)
     _check_twin(model, order[at:])
     taken = order[at].name
-    reason = _reason(choice, taken, runners) if choice and taken not in asked else ""
+    by_auto = choice and taken in choice.names and taken not in asked[:asked.index(AUTO)]
+    reason = _reason(choice, taken, runners) if choice and by_auto else ""
     return Ladder(
         order[at:], runners, seconds=seconds, announcer=announcer, keeps_state=keeps_state, reason=reason
     )
@@ -210,6 +212,8 @@ def _rungs(
     devices = [for_format(request.model, name, _find(name)) for name in names]
     for name, device in zip(names, devices, strict=True):
         device.check(name.partition(":")[2])
+    if not isinstance(options, Mapping):
+        raise UsageError(f"device_options cannot be {options!r}", hint='Give a mapping: {"precision": "float32"}.')
     given = {str(name): str(value) for name, value in options.items()}
     _check_options(given, dict(zip(names, devices, strict=True)))
     return {

@@ -426,6 +426,16 @@ def test_auto_may_be_one_of_several(tiny_classifier: Path, attach: Attach, takin
         model = edgekit.load(tiny_classifier, device="absent,auto")
     assert model.device_reason.startswith("npu: 1.0 ms")
     assert edgekit.load(tiny_classifier, device="cpu,auto").device_reason == ""
+    assert edgekit.load(tiny_classifier, device="auto,cpu").device_reason.startswith("npu: 1.0 ms")
+
+
+def test_a_reason_is_given_where_auto_takes_what_stands_behind_it_too(
+    numbers: Path, attach: Attach, taking: Times
+) -> None:
+    attach(npu=Npu(""))
+    taking()
+    model = edgekit.load(numbers, device="auto,cpu", threads=1)
+    assert model.device_reason == "cpu, 1 thread: no accelerator is attached"
 
 
 def test_options_go_to_what_takes_them(tiny_classifier: Path, attach: Attach, taking: Times) -> None:
@@ -497,7 +507,8 @@ def test_a_driver_alone_is_no_gpu_unless_the_environment_names_it(
     monkeypatch.setenv("VK_DRIVER_FILES", f"{driver}:{graphics}/absent.json")
     assert words_of_gpu(tiny_classifier).startswith(f"{driver}@")
     monkeypatch.setenv("VK_DRIVER_FILES", f"{graphics}/absent.json")
-    assert words_of_gpu(tiny_classifier) == ""
+    with pytest.raises(DeviceError, match=r"VK_DRIVER_FILES=.*absent\.json names drivers that are not there"):
+        words_of_gpu(tiny_classifier)
 
 
 def test_a_gpu_that_cannot_be_used_says_why(

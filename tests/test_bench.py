@@ -134,7 +134,7 @@ def test_interrupting_before_there_are_figures_ends_it(tiny_classifier: Path) ->
         (("MODEL", "--runs", 3, "--seconds", 3), "in two ways"),
         (("MODEL", "--plot", "latency.png"), "end in .svg"),
         (("MODEL", "--plot", "absent/latency.svg"), "cannot write"),
-        (("MODEL", "--device-option", "fast"), "no KEY=VALUE"),
+        (("MODEL", "--device-option", "fast"), "has no value"),
         (("MODEL", "--device", "cpu", "--device-option", "Performance=High"), "takes no device option 'Performance'"),
         (("MODEL", "--normalize", "dark"), "normalization 'dark' cannot be read"),
         (("MODEL", "--source", "absent/", "--device", "cpu"), "no such file or folder"),

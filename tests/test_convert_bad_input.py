@@ -303,6 +303,18 @@ def test_output_that_cannot_be_written(models: Path, tmp_path: Path, refuse: Ref
     assert "it is a folder" in refuse(model, "--precision", "float32", "-o", tmp_path).message
 
 
+@pytest.mark.parametrize(("name", "what"), [
+    ("out.onnx", "an ONNX model"), ("out.H5", "a Keras model"), ("out.engine", "a TensorRT engine"),
+])
+def test_output_by_the_name_of_another_kind_of_file(
+    name: str, what: str, models: Path, tmp_path: Path, refuse: Refuse
+) -> None:
+    refusal = refuse(models / "numbers.keras", "--precision", "float32", "-o", name)
+    assert refusal.code == 2
+    assert f"the output {name} has the name of {what}, and is a .tflite file" in refusal.message
+    assert "Name it out.tflite." in refusal.message
+
+
 def test_model_that_is_tflite_already(models: Path, tmp_path: Path, refuse: Refuse) -> None:
     (tmp_path / "done.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))
     assert "edgekit run" in refuse("done.tflite", "--precision", "float32").message

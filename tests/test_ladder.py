@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -126,6 +126,7 @@ def test_the_command_ends_with_1_where_no_device_is_left_and_has_written_what_it
         ANSWERS[0], "hung", "reloaded", ANSWERS[1], "hung", "device-lost"
     ]
     assert "was lost, and there is no other: " in err
+    assert "With cpu as the last of several devices" in err
     assert "hung (did not answer within 0.5 s)" in err
 
 
@@ -145,9 +146,9 @@ def test_a_pipeline_s_file_sets_the_time_limit(
 
 
 def test_a_time_limit_is_a_number_above_zero(model: Path, rows: Path, call: Callable[..., int]) -> None:
-    for seconds in (0, -1, float("nan"), float("inf")):
+    for seconds in (0, -1, float("nan"), float("inf"), "5", None, True):
         with pytest.raises(UsageError, match="inference_timeout has to be"):
-            edgekit.load(model, inference_timeout=seconds)
+            edgekit.load(model, inference_timeout=cast("float", seconds))
     assert call(model, rows, "--inference-timeout", "0") == 2
 
 

@@ -25,6 +25,7 @@ from edgekit_converters.cli import convert_command  # noqa: E402
 
 pytestmark = [pytest.mark.convert, pytest.mark.usefixtures("in_process", "no_adapter", "any_speed")]
 L = keras.layers
+SOFTWARE_DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
 
 @pytest.fixture
@@ -191,6 +192,23 @@ def test_full_mapping_cannot_be_promised_without_an_answer(tmp_path: Path) -> No
     assert not (tmp_path / "x.tflite").exists()
 
 
+def test_full_mapping_names_the_layer_that_the_gpu_computes_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not SOFTWARE_DRIVER.exists():
+        pytest.skip(f"needs the software Vulkan device of Debian's chromium package ({SOFTWARE_DRIVER})")
+    monkeypatch.setenv("VK_DRIVER_FILES", str(SOFTWARE_DRIVER))
+    model = keras.Sequential([keras.Input((8, 8, 16)), L.Conv2D(16, 1, strides=2, name="shortcut")])
+    data = np.random.default_rng(0).normal(size=(20, 8, 8, 16)).astype(np.float32)
+    with pytest.raises(ConversionError, match=r"computes another .*; CONV_2D in shortcut") as told:
+        edgekit.convert(
+            model, tmp_path / "x.tflite", target="jetson", precision="int8", calibration=data,
+            require_full_mapping=True,
+        )
+    assert told.value.hint == "Convert the model with --precision float16, and look again."
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_tells_of_both_files(tmp_path: Path) -> None:
     cnn().save(tmp_path / "net.keras")
     np.save(tmp_path / "pictures.npy", pictures())
@@ -202,6 +220,7 @@ def test_the_command_tells_of_both_files(tmp_path: Path) -> None:
     assert "float16, " in done.output
     assert f"for the cpu  {tmp_path / 'x_cpu.tflite'}" in done.output
     assert "2.0 times as fast on this machine's processor" in done.output
+    assert f" run {tmp_path / 'x.tflite'} PICTURE --device gpu,cpu" in done.output
 
 
 def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:

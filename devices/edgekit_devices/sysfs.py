@@ -5,14 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edgekit.errors import UsageError
+
 ROOT_VARIABLE = "EDGEKIT_ROOT"
 """Environment variable with a folder that stands for `/` where such files are read: a tree kept from another machine,
 or made up by a test."""
 
 
 def root() -> Path:
-    """The folder that holds sys, proc and etc: `/`, unless the environment says otherwise."""
-    return Path(os.environ.get(ROOT_VARIABLE) or "/")
+    """The folder that holds sys, proc and etc: `/`, unless the environment says otherwise.
+
+    Raises:
+        UsageError: what the environment names is no folder.
+    """
+    folder = Path(os.environ.get(ROOT_VARIABLE) or "/")
+    if not folder.is_dir():
+        raise UsageError(f"{ROOT_VARIABLE}={folder} is no folder",
+                         hint="It stands for / where the machine is looked at. Correct it, or unset it.")
+    return folder
 
 
 def text(path: Path) -> str:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from edgekit.cli import debug_option, examples, is_debug
 from edgekit.cli.after_options import AfterOptions, after_options
+from edgekit.cli.key_values import key_values
 from edgekit.cli.running import carry_out, check_sinks, steps_of
 from edgekit.cli.streams import print_output
 from edgekit.cli.task_options import task_options
@@ -215,19 +216,6 @@ def _load_options(options: dict[str, Any]) -> dict[str, Any]:
     """What the command line says of the model, as `load` takes it."""
     return {
         **options,
-        "device_options": _key_values(options["device_options"]),
-        "head_options": _key_values(options["head_options"], "head option"),
+        "device_options": key_values(options["device_options"]),
+        "head_options": key_values(options["head_options"], "head option"),
     }
-
-
-def _key_values(options: Sequence[str], kind: str = "device option") -> dict[str, str]:
-    """What `--device-option` or another of its form gave, by key."""
-    pairs: dict[str, str] = {}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not key or not equals:
-            raise UsageError(f"the {kind} '{option}' has no value", hint="Write it as KEY=VALUE.")
-        if key in pairs:
-            raise UsageError(f"the {kind} {key} is given twice", hint="Leave one of the two.")
-        pairs[key] = value
-    return pairs

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 OPEN_SECONDS = 60.0
 """Longest that opening a device may take while samples wait for it."""
+LOST_HINT = (
+    "Start again, after a power cycle of the device where that does not help. With cpu as the last of several devices, "
+    "separated by commas, the processor takes over; a device that is only slow needs a longer inference timeout."
+)
 
 
 def _forget(error: DeviceError) -> None:
@@ -188,4 +192,6 @@ class Ladder:
         self.announcer.tell(level.rung.name, "device-lost", "there is no other device to run the model")
         kind = HungError if all(isinstance(error, HungError) for error in reasons) else DeviceError
         hints = dict.fromkeys(error.hint for error in reasons if error.hint)
-        return kind(f"the device {level.rung.name} was lost, and there is no other: {said}", hint="\n".join(hints))
+        return kind(
+            f"the device {level.rung.name} was lost, and there is no other: {said}", hint="\n".join(hints) or LOST_HINT
+        )

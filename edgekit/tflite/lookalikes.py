@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _CONVERT = "Convert it on the workstation with edgekit convert {name} -o model.tflite."
-_ONNX = "edgekit run and edgekit.load take it, by a name that ends in .onnx; for all else give the .tflite file of it."
+_ONNX = (
+    "edgekit run, evaluate, explain, bench and doctor take it, by a name that ends in .onnx; for all else give the "
+    ".tflite file of it."
+)
 _TFLITE = "EdgeKit runs .tflite files; export the model as TFLite."
 
 

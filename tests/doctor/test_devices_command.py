@@ -26,6 +26,15 @@ def states(machine: Machine, kind: str) -> dict[str, str]:
     return {one.use: one.state for one in of_kind(machine, kind)}
 
 
+def test_a_root_that_is_no_folder(
+    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EDGEKIT_ROOT", str(tmp_path / "absent"))
+    for name in ("devices", "doctor"):
+        assert command(name) == 2
+        assert f"EDGEKIT_ROOT={tmp_path}/absent is no folder" in capsys.readouterr().err
+
+
 def test_the_command_lists_a_board_with_what_is_attached(
     write: Write, command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

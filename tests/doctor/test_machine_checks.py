@@ -164,8 +164,10 @@ def test_arm_without_neon(pi: Make, worst: Worst) -> None:
 
 
 def test_x86_without_avx2(pi: Make, worst: Worst) -> None:
-    machine = pi({"proc/cpuinfo": "processor: 0\nmodel name: QEMU\nflags: sse4_2\n"}, kernel=("x86_64", "6.1"))
+    machine = pi({"proc/cpuinfo": "processor: 0\nmodel name: QEMU\nflags: sse2 sse4_2\n"}, kernel=("x86_64", "6.1"))
     assert worst(machine, "processor-features").mend.endswith("qemu -cpu host.")
+    of_another_machine = pi(kernel=("x86_64", "6.1"))
+    assert worst(of_another_machine, "processor-features").level == "ok"
 
 
 def test_files_without_which_xnnpack_is_left_out(pi: Make, findings: Ask) -> None:
@@ -195,6 +197,12 @@ def test_a_clock_that_stays_low(pi: Make, findings: Ask) -> None:
 def test_a_gpu_without_vulkan(pi: Make, worst: Worst) -> None:
     assert worst(pi(), "vulkan").what == "no GPU is seen, and no Vulkan is installed"
     assert worst(pi({"dev/dri/renderD128": ""}), "vulkan").what == "there is a GPU, and no Vulkan loader"
+
+
+def test_a_jetson_whose_gpu_is_not_passed_on(pi: Make, worst: Worst) -> None:
+    found = worst(pi({"etc/nv_tegra_release": "# R36 (release), REVISION: 4.3, GCID: 1"}), "vulkan")
+    assert found.level == "warning"
+    assert "--runtime nvidia" in found.mend
 
 
 def test_a_gpu_that_the_user_may_not_open(pi: Make, worst: Worst) -> None:
@@ -299,6 +307,12 @@ def test_a_jetson_s_power_mode(pi: Make, worst: Worst) -> None:
     files = {"etc/nvpmodel.conf": conf, "var/lib/nvpmodel/status": "pmode:0001"}
     assert "nvpmodel -m 0" in worst(pi(files), "power-mode").mend
     assert worst(pi({**files, "var/lib/nvpmodel/status": "pmode:0000"}), "power-mode").level == "ok"
+    conf = "< POWER_MODEL ID=0 NAME=15W >\n< POWER_MODEL ID=1 NAME=25W >\n< POWER_MODEL ID=2 NAME=MAXN_SUPER >\n"
+    assert "nvpmodel -m 2" in worst(pi({**files, "etc/nvpmodel.conf": conf}), "power-mode").mend
+    conf = "< POWER_MODEL ID=7 NAME=MODE_20W_4CORE >\n< POWER_MODEL ID=8 NAME=MODE_20W_6CORE >\n"
+    files = {"etc/nvpmodel.conf": conf, "var/lib/nvpmodel/status": "pmode:0007"}
+    assert "nvpmodel -m 8" in worst(pi(files), "power-mode").mend
+    assert worst(pi({**files, "var/lib/nvpmodel/status": "pmode:0008"}), "power-mode").level == "ok"
 
 
 # Disk, memory, clock

@@ -104,6 +104,30 @@ def test_a_compiled_model_without_an_edge_tpu(
     assert "--device coral" in of(doctor(path, "--device", "cpu"), "model", "blocked")["mend"]
 
 
+def test_a_delegate_with_its_options(
+    doctor: Doctor, chain: Callable[..., Path], delegate_library: Path, tmp_path: Path
+) -> None:
+    model, device, rows = chain("ABS", "NEG"), f"delegate:{delegate_library}", tmp_path / "rows.csv"
+    rows.write_text("1,2,3\n")
+    found = doctor(model, rows, "--device", device, "--device-option", "take=NEG")
+    partial = [one for one in found if "1 ABS to the processor" in one["what"]]
+    assert [one["check"] for one in partial] == ["model"], "the source's check does not tell it again"
+    assert of(found, "source", "ok")
+    found = doctor(model, "--device", device, "--device-option", "create=fail")
+    assert "makes no delegate: no accelerator attached" in of(found, "model", "blocked")["what"]
+
+
+def test_another_device_than_that_of_a_pipeline_s_file_gets_none_of_its_options(
+    doctor: Doctor, chain: Callable[..., Path], delegate_library: Path, tmp_path: Path
+) -> None:
+    file, model = tmp_path / "pipeline.toml", chain("ABS", "NEG").name
+    device = f'device = "delegate:{delegate_library}"\ndevice_options = {{take = "NEG"}}\n'
+    file.write_text(f'sources = ["-"]\n[model]\npath = "{model}"\n{device}')
+    assert of(doctor(file, "--device", "cpu"), "model", "ok")
+    blocked = of(doctor(file, "--device-option", "take=none"), "model", "blocked")
+    assert "takes none of the model's 2 operations" in blocked["what"]
+
+
 def test_a_damaged_copy_of_a_model(doctor: Doctor, tiny_bytes: bytes, said: Metadata, tmp_path: Path) -> None:
     content = bytearray(metadata.write(tiny_bytes, said))
     content[content.index(b"MLIR") if b"MLIR" in content else 1000] ^= 1
@@ -134,6 +158,10 @@ def test_a_source_alone(doctor: Doctor) -> None:
 def test_what_cannot_be_meant(command: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert command("doctor", "--device", "cpu") == 2
     assert "--device is about a model" in capsys.readouterr().err
+    assert command("doctor", "camera:0", "--device-option", "a=b") == 2
+    assert "--device-option is about a model" in capsys.readouterr().err
+    assert command("doctor", "model.tflite", "--device-option", "a") == 2
+    assert "has no value" in capsys.readouterr().err
     assert command("doctor", tmp_path / "pipeline.toml", "camera:0") == 2
     assert "Say it in the file" in capsys.readouterr().err
 

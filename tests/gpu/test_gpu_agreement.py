@@ -46,8 +46,9 @@ def test_another_answer_does_not(photo_model: Path, change: Callable[[NDArray[An
 
 
 def test_a_quantized_answer_that_is_far_off_does_not(tiny_classifier: Path) -> None:
-    with pytest.raises(DeviceError, match="another scores"):
+    with pytest.raises(DeviceError, match="another scores") as told:
         check(tiny_classifier, lambda output: output[:, ::-1])
+    assert "Convert the model with --target jetson" in told.value.hint
 
 
 def test_one_input_where_they_agree_is_enough(photo_model: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 import edgekit
 from edgekit import DeviceError, MissingDependencyError, UsageError
+from edgekit_devices.doctor.checks import graphics
 from edgekit_devices.gpu import requirements, vulkan
 from edgekit_devices.gpu.adapters import adapters
 from edgekit_devices.isolation import CrashedError, HungError
+from edgekit_devices.machine import this_machine
 
 A72 = "fp asimd evtstrm crc32 cpuid"
 A78 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid"
@@ -130,6 +132,15 @@ def test_adapters_are_listed() -> None:
 @pytest.mark.usefixtures("no_gpu")
 def test_without_a_driver_there_are_no_adapters() -> None:
     assert adapters() == ()
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_drivers_that_the_environment_names_and_that_are_not_there(numbers: Path) -> None:
+    with pytest.raises(DeviceError, match="no driver of a GPU answers") as told:
+        edgekit.load(numbers, device="gpu")
+    assert "no other drivers than those in VK_DRIVER_FILES=" in told.value.hint
+    *_, found = graphics.vulkan(this_machine())
+    assert (found.level, found.mend) == ("warning", "unset VK_DRIVER_FILES   # or correct it")
 
 
 def test_a_driver_that_crashes_takes_nobody_along(numbers: Path, broken_driver: Callable[[str], None]) -> None:

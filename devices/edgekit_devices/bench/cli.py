@@ -9,6 +9,7 @@ import click
 
 from edgekit.atomic import check_writable, write_atomically
 from edgekit.cli import INTERRUPTED, debug_option, examples
+from edgekit.cli.key_values import key_values
 from edgekit.cli.streams import print_output
 from edgekit.cli.terminal import LiveLine
 from edgekit.errors import UsageError
@@ -77,7 +78,7 @@ def bench_command(
     line = LiveLine(sys.stderr)
     try:
         found = bench(
-            models, devices, source=source, threads=threads, device_options=_options(device_options),
+            models, devices, source=source, threads=threads, device_options=key_values(device_options),
             normalize=normalize, plan=Plan(seconds or SECONDS, runs, operations), tell=line.show,
         )
     finally:
@@ -101,10 +102,3 @@ def _write_plot(plot: Path, found: Benchmark) -> None:
 
     write_atomically(plot, draw(found).encode())
     click.echo(f"drew {plot}", err=True)
-
-
-def _options(given: tuple[str, ...]) -> dict[str, str]:
-    for option in given:
-        if "=" not in option:
-            raise UsageError(f"device option '{option}' is no KEY=VALUE")
-    return dict(option.split("=", 1) for option in given)

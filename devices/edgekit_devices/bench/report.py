@@ -44,8 +44,8 @@ def _latencies(benchmark: Benchmark, shown: Sequence[Measured]) -> Iterator[str]
         found = figures.summary(one.times("inference"))
         sure = figures.single_stream(one.times("inference"))
         rows.append((
-            visible(one.name), count(one.runs), *(_ms(found[name]) for name in ("min", "p50", "p90", "p99")),
-            _ms(sure) if sure else "-", *((_ratio(benchmark, one),) if several else ()),
+            visible(one.name), count(one.runs), *(_three(found[name]) for name in ("min", "p50", "p90", "p99")),
+            _three(sure) if sure else "-", *((_ratio(benchmark, one),) if several else ()),
         ))
     yield from ("", *table(rows))
 
@@ -54,15 +54,15 @@ def _ratio(benchmark: Benchmark, one: Measured) -> str:
     ratio = benchmark.ratio(one)
     if ratio is None or one is benchmark.first:
         return "1"
-    interval = f" ({ratio.low:.3g} to {ratio.high:.3g})" if ratio.low is not None and ratio.high is not None else ""
-    return f"{ratio.value:.3g}{interval}"
+    interval = f" ({_three(ratio.low)} to {_three(ratio.high)})" if ratio.low and ratio.high else ""
+    return f"{_three(ratio.value)}{interval}"
 
 
 def _stages(shown: Sequence[Measured]) -> Iterator[str]:
     rows: list[tuple[str, ...]] = [("From sample to result, p50 ms", *STAGES, "total", "a second")]
     for one in shown:
         medians = [float(np.median(one.times(stage))) for stage in (*STAGES, TOTAL)]
-        rows.append((visible(one.name), *map(_ms, medians), f"{one.throughput:,.1f}"))
+        rows.append((visible(one.name), *map(_three, medians), f"{one.throughput:,.1f}"))
     yield from ("", *table(rows))
 
 
@@ -72,7 +72,7 @@ def _starts(shown: Sequence[Measured]) -> Iterator[str]:
         assert one.opening
         start = one.opening
         rows.append((
-            visible(one.name), _ms(start.import_ms), _ms(start.load_ms), _ms(start.first_ms),
+            visible(one.name), _three(start.import_ms), _three(start.load_ms), _three(start.first_ms),
             f"{start.memory_before / MEBI:.0f}", f"{one.memory_peak / MEBI:.0f}", str(start.threads),
         ))
     yield from ("", *table(rows))
@@ -98,7 +98,7 @@ def _published(benchmark: Benchmark, devices: set[str]) -> Iterator[str]:
         yield from ("", "Published for this kind of board, for comparison:")
     for latency in known:
         yield (
-            f"  {latency['model']} {latency['precision']} on {latency['device']}: {_ms(latency['milliseconds'])} ms "
+            f"  {latency['model']} {latency['precision']} on {latency['device']}: {_three(latency['milliseconds'])} ms "
             f"({latency['runtime']}; {latency['source']})"
         )
 
@@ -119,16 +119,16 @@ def _operations(one: Measured) -> Iterator[str]:
         ms = operation.ms or 0.0
         speed = f"{operation.macs / ms * _PER_MS:.1f}" if ms and operation.macs else ""
         shape = "x".join(map(str, operation.shape))
-        rows.append((f"{operation.index} {operation.type}", shape, _ms(ms), f"{ms / share:.0%}", speed))
+        rows.append((f"{operation.index} {operation.type}", shape, _three(ms), f"{ms / share:.0%}", speed))
     yield from ("", f"{visible(one.name)}, each operation alone, the fastest of its runs:", *table(rows))
     yield _sums(found)
 
 
 def _sums(found: Operations) -> str:
-    types = ", ".join(f"{name} {_ms(ms)}" for name, ms in list(found.by_type().items())[:3])
+    types = ", ".join(f"{name} {_three(ms)}" for name, ms in list(found.by_type().items())[:3])
     failed = sum(operation.ms is None for operation in found.each)
     missing = f"; {failed} cannot be run alone" if failed else ""
-    return f"All alone {_ms(found.sum_ms)} ms ({types}), the whole network {_ms(found.whole_ms)} ms{missing}."
+    return f"All alone {_three(found.sum_ms)} ms ({types}), the whole network {_three(found.whole_ms)} ms{missing}."
 
 
 def _remarks(benchmark: Benchmark) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _remarks(benchmark: Benchmark) -> Iterator[str]:
         yield "Interrupted: these are the figures up to then."
 
 
-def _ms(value: float) -> str:
+def _three(value: float) -> str:
     """Three digits that count."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 

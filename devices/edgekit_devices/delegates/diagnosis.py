@@ -59,7 +59,7 @@ def nothing_taken(library: str, found: Delegation) -> DeviceError:
     """All would run on the processor, under a name that says otherwise."""
     kinds = ", ".join(found.left)
     return DeviceError(
-        f"{library} takes none of the model's {found.total} operations ({kinds})",
+        f"{library} takes none of the model's {found.total} operation{'s' if found.total > 1 else ''} ({kinds})",
         hint="Convert the model for this accelerator (most take int8 alone), see its options, or use --device cpu.",
     )
 

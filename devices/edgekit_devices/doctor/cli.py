@@ -7,11 +7,13 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edgekit._version import __version__
 from edgekit.cli import debug_option, examples, is_debug
+from edgekit.cli.key_values import key_values
 from edgekit.cli.streams import print_output
 from edgekit.cli.terminal import LiveLine
 from edgekit.errors import UsageError
@@ -33,6 +35,7 @@ _SOURCE = re.compile(r"[a-z][a-z0-9+.-]+:|/dev/|-$")
         edgekit doctor camera:0
         edgekit doctor model.tflite camera:0
         edgekit doctor model_edgetpu.tflite --device coral
+        edgekit doctor model.tflite --device delegate:/usr/lib/libvx_delegate.so --device-option device_id=0
         edgekit doctor pipeline.toml
         edgekit doctor model.tflite camera:0 --sink mqtt://broker/door --serve 8080
         edgekit doctor --json
@@ -41,14 +44,16 @@ _SOURCE = re.compile(r"[a-z][a-z0-9+.-]+:|/dev/|-$")
 @click.argument("target", metavar="[MODEL|PIPELINE.toml]", required=False)
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @click.option("--device", metavar="NAME", help="Where the model is to run: auto, cpu, coral, gpu, ...")
+@click.option("--device-option", "--delegate-option", "device_options", multiple=True, metavar="KEY=VALUE",
+              help="An option of the device. May be given several times.")
 @click.option("--sink", "sinks", multiple=True, metavar="URI",
               help="Where results are to go. May be given several times.")
 @click.option("--serve", metavar="[HOST:]PORT", help="Where the page is to be.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @debug_option
 def doctor_command(
-    target: str | None, sources: tuple[str, ...], device: str | None, sinks: tuple[str, ...], serve: str | None,
-    as_json: bool,
+    target: str | None, sources: tuple[str, ...], device: str | None, device_options: tuple[str, ...],
+    sinks: tuple[str, ...], serve: str | None, as_json: bool,
 ) -> int:
     """Check the whole way, from Python to the last sink, and tell what is wrong, why, and what mends it.
 
@@ -56,7 +61,7 @@ def doctor_command(
     MODEL it is opened and run too, each SOURCE has to give a sample, and each sink has to be within reach; with a
     PIPELINE.toml all that it names. Nothing is changed or sent. The exit code is 1 where something blocks.
     """
-    plan = _plan(target, sources, device, sinks, serve)
+    plan = _plan(target, sources, _loading(device, key_values(device_options)), sinks, serve)
     machine = this_machine()
     line = LiveLine(sys.stderr)
     try:
@@ -71,18 +76,26 @@ def doctor_command(
     return int(gravest(found) == "blocked")
 
 
+def _loading(device: str | None, options: dict[str, str]) -> dict[str, Any]:
+    """What the command line says of the models, as `edgekit.load` takes it: a device's options are its own."""
+    if device is None:
+        return {"device_options": options} if options else {}
+    return {"device": device, "device_options": options}
+
+
 def _plan(
-    target: str | None, sources: tuple[str, ...], device: str | None, sinks: tuple[str, ...], serve: str | None
+    target: str | None, sources: tuple[str, ...], loading: dict[str, Any], sinks: tuple[str, ...], serve: str | None
 ) -> Plan:
     """What was asked for; a source may stand alone."""
     if target is not None and _SOURCE.match(target) and not Path(target).is_file():
         sources = (target, *sources)
         target = None
-    if target is None and device is not None:
-        raise UsageError("--device is about a model", hint="Give MODEL: edgekit doctor model.tflite --device coral.")
+    if target is None and loading:
+        option = "--device" if "device" in loading else "--device-option"
+        raise UsageError(f"{option} is about a model", hint="Give MODEL: edgekit doctor model.tflite --device coral.")
     if target is not None and target.lower().endswith(".toml") and (sources or sinks or serve):
         raise UsageError(f"sources, sinks and --serve cannot be given beside {target}", hint="Say it in the file.")
-    return Plan(target, device, {}, sources, sinks, serve)
+    return Plan(target, loading, {}, sources, sinks, serve)
 
 
 def _examine(machine: Machine, plan: Plan, line: LiveLine) -> Iterator[Found]:

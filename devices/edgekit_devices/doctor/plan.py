@@ -35,7 +35,7 @@ class Plan:
 
     Attributes:
         target: Path of a model or of a pipeline's file; None for the machine alone.
-        device: As for `--device`; None for what the file says.
+        loading: What the user says of the models, as `edgekit.load` takes it, in the place of what the file says.
         models: Names of the models, with their paths.
         sources: As the user wrote them.
         sinks: Likewise.
@@ -43,7 +43,7 @@ class Plan:
     """
 
     target: str | None = None
-    device: str | None = None
+    loading: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     sinks: tuple[str, ...] = ()
@@ -93,13 +93,14 @@ def _source_checks(plan: Plan, facts: Mapping[str, Any]) -> list[Check]:
     groups = [plan.sources] if fused and plan.sources else [(uri,) for uri in plan.sources]
     seconds = SOURCE_SECONDS + max((model["window"] for model in facts.values()), default=0.0)
     tried = plan if opens else replace(plan, target=None)
-    return [Check("source", "Sources", partial(_try_source, tried, seconds, uris)) for uris in groups]
+    told = {text for model in facts.values() for text in model["warnings"]}
+    return [Check("source", "Sources", partial(_try_source, tried, seconds, told, uris)) for uris in groups]
 
 
 def _try_model(plan: Plan, name: str, facts: dict[str, Any], machine: Machine) -> Iterator[Finding]:
     """Open a model and run it; what it is, is kept for the sources."""
     path = plan.models[name]
-    arguments = {"target": plan.target, "name": name, "device": plan.device}
+    arguments = {"target": plan.target, "name": name, "loading": plan.loading}
     try:
         found = isolation.call(f"{trial.FUNCTIONS}try_model", arguments, seconds=MODEL_SECONDS)
     except EdgeKitError as error:
@@ -109,19 +110,22 @@ def _try_model(plan: Plan, name: str, facts: dict[str, Any], machine: Machine) -
     yield from model_findings(path, found, machine)
 
 
-def _try_source(plan: Plan, seconds: float, uris: tuple[str, ...], machine: Machine) -> Iterator[Finding]:
-    """Wait for a sample, and run the models on it where they could be opened."""
+def _try_source(
+    plan: Plan, seconds: float, told: set[str], uris: tuple[str, ...], machine: Machine
+) -> Iterator[Finding]:
+    """Wait for a sample, and run the models on it where they could be opened; what these told is not told again."""
     if STDIN in uris:
         yield note("the standard input is not read, so that nothing of it is lost")
         return
     shown = ", ".join(map(redacted, uris))
-    arguments = {"target": plan.target, "device": plan.device, "uris": uris, "seconds": seconds}
+    arguments = {"target": plan.target, "loading": plan.loading, "uris": uris, "seconds": seconds}
     try:
         found = isolation.call(f"{trial.FUNCTIONS}try_sources", arguments, seconds=seconds + END_SECONDS)
     except EdgeKitError as error:
         yield failure(shown, error)
         return
-    yield from source_findings(shown, found, machine)
+    warnings = [text for text in found["warnings"] if text not in told]
+    yield from source_findings(shown, {**found, "warnings": warnings}, machine)
 
 
 def _try_sink(uri: str, _machine: Machine) -> Iterator[Finding]:

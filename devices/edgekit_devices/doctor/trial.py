@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -44,18 +44,18 @@ def read_plan(say: Say, *, target: str) -> dict[str, Any]:
     }
 
 
-def _config(target: str, device: str | None) -> PipelineConfig:
-    """The models of a file, or of a pipeline's file, on a device of the user's choice."""
+def _config(target: str, loading: Mapping[str, Any]) -> PipelineConfig:
+    """The models of a file, or of a pipeline's file, opened as the user says besides."""
     from edgekit.pipeline.config import ModelConfig, PipelineConfig, read_config
 
     if target.lower().endswith(".toml"):
         config = read_config(target)
-        return replace(config, models={name: _on(model, device) for name, model in config.models.items()})
-    return PipelineConfig({"": _on(ModelConfig(target, {}), device)}, ())
+        return replace(config, models={name: _as_told(model, loading) for name, model in config.models.items()})
+    return PipelineConfig({"": _as_told(ModelConfig(target, {}), loading)}, ())
 
 
-def _on(model: ModelConfig, device: str | None) -> ModelConfig:
-    return model if device is None else replace(model, options={**model.options, "device": device})
+def _as_told(model: ModelConfig, loading: Mapping[str, Any]) -> ModelConfig:
+    return replace(model, options={**model.options, **loading})
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def _recorded() -> Iterator[list[str]]:
         yield texts
 
 
-def try_model(say: Say, *, target: str, name: str, device: str | None) -> dict[str, Any]:
+def try_model(say: Say, *, target: str, name: str, loading: Mapping[str, Any]) -> dict[str, Any]:
     """Open one of the models, and run it on zeros.
 
     Returns:
@@ -83,7 +83,7 @@ def try_model(say: Say, *, target: str, name: str, device: str | None) -> dict[s
     with _recorded() as told:
         say("the model was opened")
         started = time.monotonic()
-        model = _config(target, device).models[name].open()
+        model = _config(target, loading).models[name].open()
         opened = time.monotonic() - started
         say("the model ran for the first time")
         parts = [model.detector, model.inner] if isinstance(model, Cascade) else [model]
@@ -114,14 +114,14 @@ def _time_zeros(parts: Sequence[Model]) -> float:
 
 
 def try_sources(
-    say: Say, *, target: str | None, device: str | None, uris: Sequence[str], seconds: float
+    say: Say, *, target: str | None, loading: Mapping[str, Any], uris: Sequence[str], seconds: float
 ) -> dict[str, Any]:
     """Open a source, or those that are fused for one model, wait for a sample, and run the models on it.
 
     Args:
         say: Told what is done next.
         target: The model, or the pipeline's file; None where that cannot be opened, so that only the source is tried.
-        device: Where the model runs; None for what it says itself.
+        loading: How the models are opened, beside what the file says.
         uris: As the user wrote them.
         seconds: Longest wait for the first sample.
 
@@ -137,7 +137,7 @@ def try_sources(
     shown = ", ".join(map(redacted, uris))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that programs that a source started end with this one
     with _recorded() as told:
-        models = _open_models(say, target, device)
+        models = _open_models(say, target, loading)
         say(f"{shown} was opened")
         source = _open(uris, models)
         say(f"{shown} was waited for")
@@ -149,13 +149,13 @@ def try_sources(
     return {**facts, "warnings": told}
 
 
-def _open_models(say: Say, target: str | None, device: str | None) -> Models | None:
+def _open_models(say: Say, target: str | None, loading: Mapping[str, Any]) -> Models | None:
     from edgekit.pipeline.models import side_by_side
 
     if target is None:
         return None
     say("the model was opened")
-    return side_by_side({name: model.open() for name, model in _config(target, device).models.items()})
+    return side_by_side({name: model.open() for name, model in _config(target, loading).models.items()})
 
 
 def _open(uris: Sequence[str], models: Models | None) -> Any:

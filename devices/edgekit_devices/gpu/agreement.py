@@ -17,6 +17,7 @@ from edgekit.errors import DeviceError
 from edgekit.interpreter import Engine
 from edgekit.quantization import dequantize, scale_of
 from edgekit.tflite import ModelFile, Tensor
+from edgekit_devices.coral.placement.step import EIGHT_BIT
 
 Arrays = Sequence[NDArray[Any]]
 
@@ -56,8 +57,16 @@ def check_agreement(model: ModelFile, run: Callable[[Arrays], Arrays], threads: 
     names = " and ".join(model.output_names[at] for at in sorted(wrong))
     raise DeviceError(
         f"the GPU computes another {names} than the processor, far beyond what number formats explain",
-        hint="Run it on the processor: --device cpu. Where float16 may be too coarse for the network, "
-        "--device-option precision=float32 could mend it; --device-option check=off leaves this comparison out.",
+        hint=f"{_cure(model)} --device-option check=off leaves this comparison out.",
+    )
+
+
+def _cure(model: ModelFile) -> str:
+    if any(tensor.constant and tensor.dtype in EIGHT_BIT for tensor in model.main.tensors):
+        return "Convert the model with --target jetson, which keeps weights in float16. Or use --device cpu."
+    return (
+        "Run it on the processor: --device cpu. Where float16 may be too coarse for the network, --device-option "
+        "precision=float32 could mend it."
     )
 
 

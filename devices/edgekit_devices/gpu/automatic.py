@@ -28,7 +28,8 @@ def attached(model: ModelFile) -> str:
     """The drivers with the times when they were installed, and the devices; nothing where one of both is missing.
 
     Raises:
-        DeviceError: the processor lacks what the GPU library needs, or this user may not open the device.
+        DeviceError: the processor lacks what the GPU library needs, this user may not open the device, or the
+            environment names drivers that are missing.
         MissingDependencyError: the GPU library is not installed.
     """
     root = sysfs.root()
@@ -36,6 +37,8 @@ def attached(model: ModelFile) -> str:
     nodes = sorted(path for pattern in NODES for path in (root / "dev").glob(pattern))
     drivers = named or [path for path in (*_installed(root), *_listed(ADDED)) if not path.stem.startswith(SOFTWARE)]
     present = [path for path in drivers if path.exists()]
+    if model.format == "tflite" and named and not present:
+        raise DeviceError(f"{chosen_drivers()} names drivers that are not there", hint="Correct it, or unset it.")
     if model.format != "tflite" or not present or not (named or nodes):
         return ""
     from edgekit_devices.gpu import requirements  # which machines without a GPU do without
@@ -47,6 +50,11 @@ def attached(model: ModelFile) -> str:
             hint="sudo usermod -aG render,video $USER, and log in again",
         )
     return " ".join((*(f"{path}@{path.stat().st_mtime_ns}" for path in present), *map(str, nodes)))
+
+
+def chosen_drivers() -> str:
+    """The variable by which the environment names the drivers to use, with its value; empty where it names none."""
+    return next((f"{name}={os.environ[name]}" for name in CHOSEN if os.environ.get(name)), "")
 
 
 def _listed(variable: str) -> list[Path]:

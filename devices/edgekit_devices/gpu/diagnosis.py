@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from edgekit.errors import DeviceError, EdgeKitError, UsageError
 from edgekit_devices.gpu.answer import Answer
+from edgekit_devices.gpu.automatic import chosen_drivers
 from edgekit_devices.isolation import CrashedError, HungError
 
 _CPU = "Use --device cpu."
@@ -24,7 +25,9 @@ MOST_REASONS = 3
 
 def no_adapter() -> DeviceError:
     """No driver for Vulkan answers."""
-    return DeviceError("no Vulkan adapter: no driver of a GPU answers", hint=_NO_ADAPTER)
+    chosen = chosen_drivers()
+    hint = f"Vulkan uses no other drivers than those in {chosen}: correct it, or unset it. {_CPU}" if chosen else ""
+    return DeviceError("no Vulkan adapter: no driver of a GPU answers", hint=hint or _NO_ADAPTER)
 
 
 def not_opened(error: DeviceError, answer: Answer) -> DeviceError:

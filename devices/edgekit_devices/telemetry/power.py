@@ -66,5 +66,9 @@ def power_mode(root: Path) -> str:
     if not status:
         return ""
     number = int(status[1])
-    names = {int(found[1]): found[2] for found in _MODE.finditer(sysfs.text(root / "etc/nvpmodel.conf"))}
-    return names.get(number, f"mode {number}")
+    return power_modes(root).get(number, f"mode {number}")
+
+
+def power_modes(root: Path) -> dict[int, str]:
+    """A Jetson's power modes: names by number, as `nvpmodel -m` takes it."""
+    return {int(found[1]): found[2] for found in _MODE.finditer(sysfs.text(root / "etc/nvpmodel.conf"))}

@@ -9,6 +9,7 @@ from edgekit_devices import isolation
 from edgekit_devices.boards import board
 from edgekit_devices.doctor.finding import Check, Finding, note, ok, warning
 from edgekit_devices.gpu.adapters import adapters
+from edgekit_devices.gpu.automatic import chosen_drivers
 from edgekit_devices.listing.graphics import INSTALL, LOADER, NODES, list_providers, litert_state
 from edgekit_devices.machine import Machine
 from edgekit_devices.machine.libraries import find_library, version_of
@@ -21,6 +22,10 @@ def vulkan(machine: Machine) -> Iterator[Finding]:
     """Asked only where there is a graphics processor, or Vulkan: others do without."""
     nodes = [node for pattern in NODES for node in machine.entries(pattern)]
     loader = find_library(machine, LOADER)
+    if not nodes and loader is None and board(machine.root).release:
+        yield warning("this is a Jetson, and its GPU is not seen", "--device gpu cannot be used here.",
+                      "docker run --runtime nvidia ...   # for a container; on the board JetPack brings the driver")
+        return
     if not nodes and loader is None:
         yield note("no GPU is seen, and no Vulkan is installed", "--device gpu cannot be used here.")
         return
@@ -57,8 +62,15 @@ def _adapters() -> Iterator[Finding]:
             yield note(f"Vulkan offers {adapter.name}", f"It is no GPU: {SOFTWARE}.")
         else:
             yield ok(f"Vulkan offers {adapter.name}, {adapter.kind}, Vulkan {adapter.api}")
-    if not found:
-        yield note("Vulkan has no adapter", "--device gpu cannot be used: no driver of a GPU answers.",
+    if found:
+        return
+    why = "--device gpu cannot be used: no driver of a GPU answers."
+    chosen = chosen_drivers()
+    if chosen:
+        yield warning("Vulkan has no adapter", f"{why} The environment names the only ones that count: {chosen}.",
+                      f"unset {chosen.partition('=')[0]}   # or correct it")
+    else:
+        yield note("Vulkan has no adapter", why,
                    "sudo apt install mesa-vulkan-drivers vulkan-tools && vulkaninfo --summary   "
                    "# on a Jetson the driver comes with JetPack")
 

@@ -52,6 +52,7 @@ CURES: Mapping[str, tuple[str, str]] = {
     "PortAudio library not found": ("sounddevice needs PortAudio from the system.", "sudo apt install libportaudio2"),
     "compiled using NumPy 1": ("It was built for NumPy 1.", "pip install 'numpy<2'"),
     "_ARRAY_API not found": ("It was built for NumPy 1.", "pip install 'numpy<2'"),
+    "No module named 'numpy'": ("It needs NumPy.", "pip install numpy"),
     "libatomic.so": ("A library of the system is missing.", "sudo apt install libatomic1"),
     "libopenblas": ("A library of the system is missing.", "sudo apt install libopenblas0"),
     "GLIBC_": ("The wheel is for a newer system.", "Install Debian 12 (bookworm), Ubuntu 22.04 or later."),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 
 from edgekit_devices import telemetry
 from edgekit_devices.doctor.finding import Check, Finding, note, ok, warning
 from edgekit_devices.machine import Machine
+from edgekit_devices.telemetry.power import power_mode as power_mode_of
+from edgekit_devices.telemetry.power import power_modes
 
 GROUP = "Power and heat"
 HOT = 80.0
@@ -38,12 +42,19 @@ def throttling(machine: Machine) -> Iterator[Finding]:
 
 def power_mode(machine: Machine) -> Iterator[Finding]:
     """A Jetson runs at the power that it is told to."""
-    mode = telemetry.read(machine.root).power_mode
-    if mode and not mode.upper().startswith("MAXN"):
+    mode, modes = power_mode_of(machine.root), power_modes(machine.root)
+    most = max(modes, key=lambda number: (_watts(modes[number]), number), default=0)
+    if mode and mode != modes.get(most):
         yield note(f"the power mode is {mode}", "It holds clocks and cores below what the module can.",
-                   "sudo nvpmodel -m 0 && sudo jetson_clocks   # where supply and cooling allow it")
+                   f"sudo nvpmodel -m {most} && sudo jetson_clocks   # where supply and cooling allow it")
     elif mode:
         yield ok(f"the power mode is {mode}")
+
+
+def _watts(mode: str) -> float:
+    """What a mode allows by its name, such as 15W, MODE_20W_6CORE or MAXN, which is without a limit."""
+    watts = re.search(r"(\d+)W", mode.upper())
+    return math.inf if mode.upper().startswith("MAXN") else float(watts[1]) if watts else 0.0
 
 
 CHECKS = (

@@ -35,7 +35,8 @@ def features(machine: Machine) -> Iterator[Finding]:
     if kernel in _ARM64 and "asimddp" not in known:
         yield note("the processor has no dot product instructions (ARMv8.2)",
                    "int8 models gain less over float ones than on a Cortex-A76.")
-    if kernel == "x86_64" and not known & {"avx2", "avx512f"}:
+    # A tree of files may be that of another kind of processor: sse2 is what every x86-64 has.
+    if kernel == "x86_64" and "sse2" in known and not known & {"avx2", "avx512f"}:
         yield warning("the processor has no AVX2, or a virtual machine hides it",
                       "Models run several times slower than they could.",
                       "Give the virtual machine the host's processor: qemu -cpu host.")

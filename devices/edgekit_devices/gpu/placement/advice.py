@@ -23,6 +23,15 @@ def advice_for_wrong(integers: bool) -> str:
     return _OTHER_FORMAT if integers else _OTHER_LAYER
 
 
+def advice_for_unopened(integers: bool) -> str:
+    """What to do about a model that the GPU cannot open.
+
+    Args:
+        integers: Whether there are numbers of 8 bits in it.
+    """
+    return f"{_OTHER_FORMAT} Or use --device cpu." if integers else "Use --device cpu."
+
+
 def advice_for(type_: str, reason: str) -> str:
     """A sentence on what to change.
 

@@ -17,7 +17,7 @@ from edgekit_devices.coral.placement.layers import layer_names, operation_name
 from edgekit_devices.coral.placement.step import EIGHT_BIT, Step, edges, steps
 from edgekit_devices.gpu import requirements
 from edgekit_devices.gpu.adapters import adapters
-from edgekit_devices.gpu.placement.advice import advice_for, advice_for_wrong
+from edgekit_devices.gpu.placement.advice import advice_for, advice_for_unopened, advice_for_wrong
 from edgekit_devices.gpu.placement.asking import Told, ask
 from edgekit_devices.gpu.placement.partition import agrees, largest_part, with_widened
 from edgekit_devices.gpu.placement.refusals import Refusals, find
@@ -70,7 +70,8 @@ def analyse(model: str | os.PathLike[str] | bytes, *, subgraphs: Subgraphs = "fi
     _check_adapters()
     told = ask(content, compared=True)
     if told.refused and not told.answer.left:
-        return _refused(graph, Refusal("The GPU cannot open the model", told.refused, "Use --device cpu."), told)
+        advice = advice_for_unopened(any(tensor.dtype in EIGHT_BIT for tensor in graph.tensors))
+        return _refused(graph, Refusal("The GPU cannot open the model", told.refused, advice), told)
     return _placed(graph, find(content, graph, told), told)
 
 
