@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -16,16 +15,18 @@ def check_writable(path: Path) -> None:
     """Find out before the work whether its result can be written.
 
     Raises:
-        OutputError: the folder is missing or not writable, or `path` is a folder.
+        OutputError: the folder is missing or not writable, the name too long, or `path` is a folder.
     """
-    if path.exists() and not path.is_file():
-        what = "a folder" if path.is_dir() else "not a regular file"
-        raise OutputError(f"cannot write {path}: it is {what}", hint="Name a file, such as model.tflite.")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        is_other = path.exists() and not path.is_file()
+        if not is_other:
+            _part(path).touch()
+            _part(path).unlink()
     except OSError as error:
         raise _cannot_write(path, error) from error
+    if is_other:
+        what = "a folder" if path.is_dir() else "not a regular file"
+        raise OutputError(f"cannot write {path}: it is {what}", hint="Name a file, such as model.tflite.")
 
 
 def protect(path: Path, *inputs: Any) -> None:
@@ -54,7 +55,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     Raises:
         OutputError: one cannot be written, and all that was there is as it was.
     """
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    parts = {path: _part(path) for path in files}
     try:
         for path, data in files.items():
             _fill(path, parts[path], data)
@@ -63,6 +64,11 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """Where a file grows: beside it, by a name of this process alone."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def _fill(path: Path, part: Path, data: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.atomic import write_together
+from edgekit.atomic import check_writable, write_together
 from edgekit.errors import OutputError
 
 
@@ -38,3 +38,14 @@ def test_where_one_does_not_fit_on_the_disk_all_stays_as_it_was(tmp_path: Path) 
         write_together({first: b"new", second: bytes(5000)})
     assert [file.name for file in tmp_path.iterdir()] == ["net.tflite"]
     assert first.read_bytes() == b"old"
+
+
+def test_what_cannot_be_written_is_found_out_before_and_leaves_nothing(tmp_path: Path) -> None:
+    check_writable(tmp_path / "net.tflite")
+    for name, why in (("n" * 245, "File name too long"), ("n" * 300, "File name too long"), ("a/b", "No such file")):
+        with pytest.raises(OutputError, match=why):
+            check_writable(tmp_path / name)
+    for folder in (tmp_path, Path(), Path("/")):
+        with pytest.raises(OutputError, match="it is a folder"):
+            check_writable(folder)
+    assert not list(tmp_path.iterdir())

@@ -197,6 +197,16 @@ def test_pictures_for_a_model_of_numbers_are_told(
     assert f"the model takes 3 numbers, and {photos}/0.png is a picture" in capfd.readouterr().err
 
 
+def test_pictures_for_a_model_with_colours_first_are_told(
+    build: Callable[..., Path], photos: Path, call: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = build("ABS", [("x", (1, 3, 8, 8), "float32")], [("y", (1, 3, 8, 8), "float32")])
+    assert call(model, photos / "0.png") == 2
+    err = capfd.readouterr().err
+    assert "the model takes colours first, [1, 3, 8, 8]" in err
+    assert "Export it with input [1, 8, 8, 3]" in err
+
+
 def test_names_that_are_no_text(tiny_classifier: Path, photos: Path, tmp_path: Path) -> None:
     strange = os.path.join(os.fsencode(photos), b"1\xff.png")  # bytes
     (photos / "0.png").rename(os.fsdecode(strange))

@@ -13,18 +13,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edgekit.atomic import check_writable, protect, write_atomically
 from edgekit.errors import UsageError
-from edgekit.twin import cpu_twin_of
 from edgekit.windows import WindowOptions
 from edgekit_converters.accuracy.gate import check_gate
 from edgekit_converters.events import OnProgress, Progress
 from edgekit_converters.jobs import examined, prepared
 from edgekit_converters.loading.keras_files import require_tensorflow
-from edgekit_converters.onnx.types import onnx_path
 from edgekit_converters.options import DEFAULT_SAMPLES, check_options
 from edgekit_converters.outcome import Agreement, Conversion, TensorSummary, finished
-from edgekit_converters.process import MODEL, ONNX_MODEL, TWIN
+from edgekit_converters.outputs import check_outputs, write_outputs
 from edgekit_converters.reporting.planning import plan_report
 from edgekit_converters.tracing.shapes import Given
 
@@ -78,7 +75,7 @@ def convert(
         model: Path of a `.keras` or `.h5` file or of a SavedModel folder; or a Keras model in memory. A SavedModel
             is a program: convert those that you trust.
         output: The `.tflite` file to write; by default the model's name in the current folder. It is written
-            whole or not at all.
+            whole or not at all, and so are those beside it.
         also: `onnx` writes an ONNX file of the same network beside it, for TensorRT, held against the `.tflite`
             (docs/tensorrt.md). It takes the `onnx` extra.
         precision: `int8` (weights and activations, needs calibration data), `int16x8` (the same with activations of
@@ -171,23 +168,10 @@ def convert(
         )
     stem = source.path.resolve().stem if source else getattr(model, "name", "model")
     path = Path(fspath(output)) if output is not None else Path(f"{stem}.tflite")
-    check_writable(path)
-    protect(path, model, calibration, labels, evaluate)
-    twin = cpu_twin_of(path) if options.has_twin and calibration is not None else None
-    if twin is not None:
-        check_writable(twin)
-        protect(twin, model, calibration, labels, evaluate)
-    beside = onnx_path(path) if options.also else None
-    if beside is not None:
-        check_writable(beside)
-        protect(beside, model, calibration, labels, evaluate)
+    outputs = check_outputs(path, options, calibration, model, labels, evaluate)
     with prepared(model, source, options, calibration, gate=gate, study=planned is not None) as ready:
         conversion: Conversion = ready.run(progress, debug=debug)
-        write_atomically(path, (ready.job.folder / MODEL).read_bytes())
-        if twin is not None and conversion.twin is not None:
-            write_atomically(twin, (ready.job.folder / TWIN).read_bytes())
-        if beside is not None:
-            write_atomically(beside, (ready.job.folder / ONNX_MODEL).read_bytes())
+        write_outputs(outputs, conversion, ready.job.folder)
         conversion = finished(conversion, path, time.monotonic() - started)
         if planned is not None:
             planned.write(conversion, ready.job.folder)

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -32,6 +33,8 @@ from edgekit_devices.runtimes import RUNTIMES
 from edgekit_devices.targets import TARGETS
 
 KILO = 1000
+ROWS = 2
+"""Dimensions of an input of which a sample is a row of a table, the batch among them."""
 
 
 @click.command(
@@ -199,14 +202,18 @@ def _ranges(about: Mapping[str, Any]) -> str:
 
 def _next(conversion: Conversion) -> str:
     if len(conversion.inputs) > 1:
-        return f"inspect {conversion.path}"
-    return f"run {conversion.path} {_what_to_run(conversion)}"
+        return f"inspect {quote(str(conversion.path))}"
+    device = " --device gpu,cpu" if conversion.target == "jetson" else ""
+    return f"run {quote(str(conversion.path))} {_what_to_run(conversion)}{device}"
 
 
 def _what_to_run(conversion: Conversion) -> str:
     if conversion.calibration.get("kind") == "logs":
         return "log.csv"
-    return "PICTURE" if is_picture_shape(conversion.inputs[0].shape) else "rows.csv"
+    shape = conversion.inputs[0].shape
+    if is_picture_shape(shape):
+        return "PICTURE"
+    return "rows.csv" if len(shape) <= ROWS else "samples.npz"
 
 
 def _twin(twin: Twin) -> Iterator[str]:

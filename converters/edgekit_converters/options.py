@@ -192,7 +192,9 @@ def check_full_mapping(wanted: bool, target: str) -> bool:
         UsageError: the target has none.
     """
     if wanted and target == "cpu":
-        raise UsageError("require_full_mapping goes with an accelerator", hint="Choose target 'coral', or leave it.")
+        raise UsageError(
+            "require_full_mapping goes with an accelerator", hint="Choose target 'coral' or 'jetson', or leave it out."
+        )
     return wanted
 
 

@@ -43,13 +43,19 @@ def place(flatbuffer: bytes, options: Options, places: Mapping[str, Place]) -> P
     if placed.refusals:
         refusal = placed.refusals[0]
         causes = dict.fromkeys(_where(placed.operations[index], places) for index in refusal.operations)
+        who = f"{title}'s compiler" if placed.compiler else title
         raise ConversionError(
-            f"{title}'s compiler would refuse the model ({refusal.status}): {refusal.reason}"
+            f"{who} would refuse the model ({refusal.status}): {refusal.reason}"
             + (f" They come from {'; '.join(causes)}." if causes else ""),
             hint=refusal.advice,
         )
     if options.require_full_mapping and placed.wrong:
-        raise ConversionError(placed.wrong, hint="edgekit inspect FILE --target jetson tells which operations.")
+        wrong = [one for one in placed.operations if one.placement == placed.target and one.advice]
+        raise ConversionError(
+            "; ".join([placed.wrong, *(_where(one, places) for one in wrong)]),
+            hint=next((one.advice for one in wrong), "Convert it without --require-full-mapping, and look at the file "
+                      f"with edgekit inspect FILE --target {options.target}."),
+        )
     if options.require_full_mapping and placed.on_cpu:
         raise ConversionError(
             f"{placed.on_cpu} of {len(placed.operations)} operations would stay off {title}: "
@@ -65,7 +71,8 @@ def warnings_of(placed: Placement | None, target: str) -> list[str]:
     if placed is None:
         ask = "edgekit inspect FILE --target jetson tells why, and what it takes"
         return [f"which operations {title} takes is not known here: {ask}"] if title else []
-    found = [f"{placed.wrong}: edgekit inspect FILE --target {target} tells which operations"] if placed.wrong else []
+    ask = f"edgekit inspect FILE --target {target} tells which operations, and what to do"
+    found = [f"{placed.wrong}: {ask}"] if placed.wrong else []
     if placed.mac_share is not None and placed.mac_share < LITTLE:
         share = f"only {placed.mac_share * PERCENT:.0f} % of this model's work runs on {title}"
         found.append(f"{share}: it will hardly be faster than on the cpu")

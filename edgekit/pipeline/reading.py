@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from edgekit.errors import DataError
+from edgekit.inputs import is_picture_shape
 from edgekit.pipeline.exchange import Exchange, Failure, Item, Ready
 from edgekit.pipeline.models import Models, Preparing, Runnable
 from edgekit.sources.types import Event, Problem, Sample, Source
@@ -56,12 +57,22 @@ def _check_picture(model: Runnable, sample: Sample) -> None:
     if not isinstance(data, np.ndarray) or taker is None or taker.image is not None:
         return
     if data.dtype == np.uint8 and data.ndim > 1 and data.shape != taker.shape[1:]:
+        _check_colours(taker.shape)
         count = math.prod(taker.shape)
         raise DataError(
             f"the model takes {count} {'number' if count == 1 else 'numbers'}, and {redacted(sample.source)} is a "
             "picture",
             hint="Give a .csv, .npy or .npz file with one sample a row.",
         )
+
+
+def _check_colours(shape: tuple[int, ...]) -> None:
+    match shape:
+        case (1, 3, height, width) if is_picture_shape((1, height, width, 3)):
+            raise DataError(
+                f"the model takes colours first, {list(shape)}, as PyTorch does, and pictures come with colours last",
+                hint=f"Export it with input [1, {height}, {width}, 3]: put a transposition in front of the network.",
+            )
 
 
 class Reader:

@@ -273,11 +273,6 @@ def test_what_onnx_cannot_say_is_refused_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_two_files_need_two_names(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"the output .*m\.onnx is the \.tflite file"):
-        edgekit.convert(recurrent(L.Flatten()), tmp_path / "m.onnx", precision="float32", also="onnx")
-
-
 def test_other_formats_are_refused_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="also cannot be 'onxn'"):
         edgekit.convert(recurrent(L.Flatten()), tmp_path / "m.tflite", precision="float32", also="onxn")

@@ -138,4 +138,4 @@ def test_other_commands_say_which_file_they_take(
     path = tmp_path / "digits.onnx"
     path.write_bytes(PLAIN)
     assert command("inspect", path) == 2
-    assert "for all else give the .tflite file" in capsys.readouterr().err
+    assert "bench and doctor take it" in capsys.readouterr().err

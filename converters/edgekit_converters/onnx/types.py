@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import MissingDependencyError, UsageError
+from edgekit.errors import MissingDependencyError
 
 ONNX = "onnx"
 ALSO = (ONNX,)
@@ -60,18 +60,8 @@ class OnnxFile:
 
 
 def onnx_path(output: Path) -> Path:
-    """Where the ONNX file of a `.tflite` goes: beside it.
-
-    Raises:
-        UsageError: that is the `.tflite` itself.
-    """
-    path = output.with_suffix(f".{ONNX}")
-    if path == output:
-        raise UsageError(
-            f"the output {output} is the .tflite file, and its ONNX file goes beside it, by the same name",
-            hint=f"Name it {output.with_suffix('.tflite')}.",
-        )
-    return path
+    """Where the ONNX file of a `.tflite` goes: beside it."""
+    return output.with_suffix(f".{ONNX}")
 
 
 def require_libraries() -> None:
