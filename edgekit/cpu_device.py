@@ -10,7 +10,8 @@ from edgekit.choosing.threads import best_threads
 from edgekit.device import CPU, Option, Request
 from edgekit.errors import UsageError
 from edgekit.interpreter import Engine, import_runtime
-from edgekit.twin import find_cpu_twin, find_twin, read_twin, twin_name
+from edgekit.tflite import ModelFile
+from edgekit.twin import cpu_twin_of, find_cpu_twin, find_twin, read_twin, twin_name
 
 REFERENCE: Final = "reference"
 """Slow kernels without XNNPACK. An int8 model gives the same bits with them on every processor, as long as the runtime
@@ -39,20 +40,19 @@ class Processor:
             )
 
     def open(self, request: Request) -> dict[str, Engine]:
-        """Open a model; of one that is compiled for the Edge TPU its uncompiled twin, and where other devices are
-        named too, of one for a GPU the int8 file beside it.
+        """Open a model; of one that is compiled for the Edge TPU its uncompiled twin, where other devices are named
+        too, and of one for a GPU the int8 file beside it, unless this device alone was named.
 
         Raises:
-            UsageError: it is compiled, and no other device was named beside this one.
+            UsageError: it is compiled, and this device alone was named.
             ModelFileError: the runtime cannot run it.
         """
         path = request.model.path
         if request.model.is_edgetpu:
             path = _twin_of(request)
             warnings.warn(f"{CPU} runs {path}, the uncompiled twin of {request.model.label}", stacklevel=4)
-        elif request.fallback and (twin := find_cpu_twin(request.model)):
-            path = twin.path
-            warnings.warn(f"{CPU} runs {path}, the file for the processor beside {request.model.label}", stacklevel=4)
+        elif request.fallback:
+            path = _made_for_cpu(request.model)
         return {request.name: _open(path, request)}
 
 
@@ -84,6 +84,17 @@ def _cure() -> str:
     if import_runtime().__name__.startswith("tflite_runtime"):
         return "; or install ai-edge-litert, whose XNNPACK takes quantized operations too."
     return ". XNNPACK also takes nothing where /proc/cpuinfo or /sys/devices/system/cpu cannot be read."
+
+
+def _made_for_cpu(model: ModelFile) -> str:
+    """The int8 file beside a model that was converted for a GPU, where there is one; else the model."""
+    twin, path = find_cpu_twin(model), cpu_twin_of(model.path)
+    if twin:
+        warnings.warn(f"{CPU} runs {twin.path}, the file for the processor beside {model.label}", stacklevel=5)
+        return twin.path
+    if path.is_file():
+        warnings.warn(f"{path} was not made together with {model.label}, and is not taken in its place", stacklevel=5)
+    return model.path
 
 
 def _twin_of(request: Request) -> str:

@@ -105,7 +105,7 @@ class Request:
         options: Those of the user's options that the device takes, with values that it allows.
         threads: Threads of the processor to use; None for the default.
         keeps_state: Whether what the network's variables hold outlives a run; a runner that cannot is refused.
-        fallback: Whether the user named other devices too, so that another file of the same network will do.
+        fallback: Whether the user named other devices too, or none, so that another file of the same network will do.
         seconds: Longest that one inference may take, after which it is given up; above 0.
         tell: Told what happens to the device while it runs, such as `hung` or `slow`, as sources tell `lost` or
             `recovered`. May be called from any thread.
@@ -188,7 +188,8 @@ def open_device(
     names = _in_place_of_auto(asked, choice.names if choice and not options else weighing.names if weighing else ())
     announcer = Announcer()
     request = Request(
-        model, "", threads=threads, keeps_state=keeps_state, fallback=len(names) > 1, seconds=seconds
+        model, "", threads=threads, keeps_state=keeps_state, fallback=len(names) > 1 or weighing is not None,
+        seconds=seconds,
     )
     rungs = _rungs(names, request, options or {}, announcer)
     if weighing and not choice:

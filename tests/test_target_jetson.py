@@ -102,9 +102,13 @@ def test_it_answers_as_the_file_for_the_gpu_does(both: Conversion) -> None:
     assert scores[0] == pytest.approx(scores[1], abs=0.05)
 
 
-def test_the_processor_takes_it_where_an_accelerator_is_named_first(both: Conversion) -> None:
+@pytest.mark.parametrize("device", ["gpu,cpu", "auto"])
+def test_the_processor_takes_it_unless_it_alone_is_named(
+    both: Conversion, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VK_DRIVER_FILES", "/nowhere.json")
     with pytest.warns(UserWarning) as told:
-        model = edgekit.load(both.path, device="gpu,cpu")
+        model = edgekit.load(both.path, device=device)
     assert model.device == "cpu"
     said = " ".join(str(warning.message) for warning in told)
     assert f"cpu runs {both.path.with_name('x_cpu.tflite')}, the file for the processor beside x.tflite" in said
@@ -130,6 +134,8 @@ def test_another_file_of_that_name_does_not_pass_for_it(both: Conversion, tmp_pa
         other = replace(about, provenance={**about.provenance, "source": source})
         twin.write_bytes(metadata.write(twin.read_bytes(), other))
     assert find_cpu_twin(read_model(file)) is None
+    with pytest.warns(UserWarning, match="was not made together with"):
+        edgekit.load(file)
 
 
 def test_an_int8_file_that_is_slower_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
