@@ -116,6 +116,7 @@ class Engine:
         threads: Threads of the processor to use, from 1 to 256; None for `default_threads()`.
         delegates: Accelerators, from `load_delegate`.
         keeps_state: Whether what the network's variables hold (the state of an LSTM) outlives a run.
+        kernels: What computes on the processor, as in `Kernels`.
 
     Attributes:
         accelerated: What the delegates took that were given; None where none was.

@@ -6,7 +6,6 @@ build crashes. So each step on the way is tried and named, in a child process fi
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Mapping
@@ -18,16 +17,14 @@ from edgekit.device import Option, Request
 from edgekit.errors import DeviceError, ModelFileError, UsageError
 from edgekit.interpreter import Engine
 from edgekit.tflite import ModelFile
-from edgekit_devices import isolation
+from edgekit_devices import isolation, opening_time
 from edgekit_devices.coral import diagnosis, selection, temperature
 from edgekit_devices.coral.compiled import read_packages
 from edgekit_devices.coral.runtime import LIBRARY_OPTION, library_path
 from edgekit_devices.coral.trial import Trial, attempt, name_of, open_engine, probe
 
-TIMEOUT = "timeout"
 DEFAULT_SECONDS = 30.0
 """Time limit of the trial. The first use of a USB device loads its firmware, after which it comes back as another."""
-MOST_SECONDS = 3600.0
 RETRIES, RETRY_SECONDS = 6, 0.5
 """For a device that the child process has just let go of."""
 
@@ -36,9 +33,9 @@ OPTIONS = (
     Option("Usb.AlwaysDfu", ("True", "False")),
     Option("Usb.MaxBulkInQueueLength", tuple(str(length) for length in range(256)), "0 to 255"),
     Option(LIBRARY_OPTION, (), "PATH"),
-    Option(TIMEOUT, (), "SECONDS"),
+    opening_time.OPTION,
 )
-_OWN = (LIBRARY_OPTION, TIMEOUT)
+_OWN = (LIBRARY_OPTION, opening_time.TIMEOUT)
 """Options for EdgeKit itself; libedgetpu is told the others."""
 
 
@@ -58,7 +55,9 @@ class Coral:
             UsageError: the model is not compiled, or the time limit is no number of seconds.
             DeviceError: what is missing or wrong, each with its cure.
         """
-        seconds = _seconds(request.options)
+        seconds = opening_time.seconds_of(
+            request.options, DEFAULT_SECONDS, zero="leaves out the trial in a child process"
+        )
         if not request.model.is_edgetpu:
             raise UsageError(
                 "the model is not compiled for the Edge TPU, which would run none of it",
@@ -88,20 +87,6 @@ def needed_runtime(model: ModelFile) -> int | None:
     except ModelFileError:  # what is wrong with it, the runtime will know better
         return None
     return max((package.min_runtime_version for package in packages), default=None)
-
-
-def _seconds(options: Mapping[str, str]) -> float:
-    text = options.get(TIMEOUT, "")
-    try:
-        seconds = float(text) if text else DEFAULT_SECONDS
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds <= MOST_SECONDS:
-        raise UsageError(
-            f"device option {TIMEOUT} cannot be '{text}'",
-            hint=f"Give seconds from 0 to {MOST_SECONDS:g}; 0 leaves out the trial in a child process.",
-        )
-    return seconds
 
 
 def _try(trial: Trial, seconds: float) -> dict[str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from edgekit.errors import DeviceError, EdgeKitError, MissingFileError, UsageErr
 from edgekit.interpreter import default_threads
 from edgekit.tflite import ModelFile, read_model
 from edgekit.twin import read_twin
-from edgekit_devices import isolation
+from edgekit_devices import isolation, opening_time
 from edgekit_devices.gpu import answer, diagnosis, engine, requirements
 from edgekit_devices.gpu.faults import known_faults
 from edgekit_devices.gpu.runner import GpuRunner
@@ -24,10 +23,8 @@ from edgekit_devices.remote.runner import RemoteRunner
 
 PRECISION, EXACT = "precision", "float32"
 CHECK, OFF = "check", "off"
-TIMEOUT = "timeout"
 DEFAULT_SECONDS = 120.0
 """Time limit for opening a model: some drivers compile a program for each layer."""
-MOST_SECONDS = 3600.0
 
 _VARIABLES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
 
@@ -38,7 +35,7 @@ class Gpu:
     options = (
         Option(PRECISION, ("float16", EXACT)),
         Option(CHECK, ("on", OFF)),
-        Option(TIMEOUT, (), "SECONDS"),
+        opening_time.OPTION,
     )
 
     def check(self, spec: str) -> None:
@@ -62,7 +59,7 @@ class Gpu:
             DeviceError: the processor or the driver lacks what it takes, or the GPU refuses the model.
             MissingDependencyError: the GPU library is not installed.
         """
-        seconds = _seconds(request.options)
+        seconds = opening_time.seconds_of(request.options, DEFAULT_SECONDS)
         model = _model(request)
         requirements.check()
         opening = _Opening.of(model, request, seconds)
@@ -185,16 +182,3 @@ def _log() -> Iterator[int]:
 
 def _read(log: int) -> answer.Answer:
     return answer.read(Path(_path_of(log)).read_text(encoding="utf-8", errors="replace"))
-
-
-def _seconds(options: Mapping[str, str]) -> float:
-    text = options.get(TIMEOUT, "")
-    try:
-        seconds = float(text) if text else DEFAULT_SECONDS
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= MOST_SECONDS:
-        raise UsageError(
-            f"device option {TIMEOUT} cannot be '{text}'", hint=f"Give seconds above 0, up to {MOST_SECONDS:g}."
-        )
-    return seconds
