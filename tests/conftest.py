@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from ctypes.util import find_library
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit import metadata
+from edgekit import metadata, plugins
 from edgekit.cli import main
+from edgekit.device import Device
 from edgekit.metadata import InputMetadata, Metadata, Normalization, OutputMetadata
+
+SOFTWARE_DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
 
 # Test modules are imported by path, each on its own, so that helpers come in here and go out as fixtures.
@@ -94,6 +98,35 @@ def gone() -> Callable[[Iterable[str | int]], bool]:
         return False
 
     return ended
+
+
+@pytest.fixture
+def vulkan() -> None:
+    """There is a Vulkan loader."""
+    if find_library("vulkan") is None:
+        pytest.skip("needs the Vulkan loader: apt install libvulkan1")
+
+
+@pytest.fixture
+def software_gpu(vulkan: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one Vulkan adapter is SwiftShader, which computes on the processor."""
+    if not SOFTWARE_DRIVER.exists():
+        pytest.skip(f"needs the software Vulkan device of Debian's chromium package ({SOFTWARE_DRIVER})")
+    monkeypatch.setenv("VK_DRIVER_FILES", str(SOFTWARE_DRIVER))
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Registers devices by name, as the only ones that packages brought."""
+
+    def fill(**devices: Device) -> None:
+        class Point:
+            def __init__(self, device: Device) -> None:
+                self.load = lambda: device
+
+        monkeypatch.setattr(plugins, "registered", lambda group: {name: Point(it) for name, it in devices.items()})
+
+    return fill
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 import edgekit
-from edgekit import DeviceError, ModelFileError, Result, UsageError, plugins
-from edgekit.device import Device, Option, Request, Runner
+from edgekit import DeviceError, ModelFileError, Result, UsageError
+from edgekit.device import Option, Request, Runner
 from edgekit.interpreter import Engine, load_delegate
 
 Build = Callable[..., Path]
@@ -58,18 +58,6 @@ class Chip:
 
     def reset(self) -> None:
         pass
-
-
-@pytest.fixture
-def register(monkeypatch: pytest.MonkeyPatch) -> Register:
-    def fill(**devices: Device) -> None:
-        class Point:
-            def __init__(self, device: Device) -> None:
-                self.load = lambda: device
-
-        monkeypatch.setattr(plugins, "registered", lambda group: {name: Point(it) for name, it in devices.items()})
-
-    return fill
 
 
 def test_a_registered_device_is_told_all_and_runs_the_model(numbers: Path, register: Register) -> None:

@@ -20,15 +20,7 @@ from edgekit_devices.gpu.placement import analyse, asking, partition, refusals, 
 from edgekit_devices.gpu.placement.asking import Told
 from tests.tiny_models import chain, classifier, one_operator, pack, schema
 
-SOFTWARE_DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 AROUND_A_REFUSED_ONE = ["TANH", "LOG_SOFTMAX", "TANH", "LOGISTIC", "ABS"]
-
-
-@pytest.fixture
-def software_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not SOFTWARE_DRIVER.exists():
-        pytest.skip(f"needs the software Vulkan device of Debian's chromium package ({SOFTWARE_DRIVER})")
-    monkeypatch.setenv("VK_DRIVER_FILES", str(SOFTWARE_DRIVER))
 
 
 def model_of(operators: list[str]) -> bytes:

@@ -19,8 +19,8 @@ import pytest
 from numpy.typing import NDArray
 
 import edgekit
-from edgekit import DeviceError, UsageError, plugins
-from edgekit.device import Device, Option, Request, Runner
+from edgekit import DeviceError, UsageError
+from edgekit.device import Option, Request, Runner
 from edgekit.failover.announcing import Announcer
 from edgekit.failover.ladder import Ladder
 from edgekit.failover.pace import BLOCK, Pace
@@ -57,18 +57,6 @@ def once(tmp_path: Path) -> Path:
     path = tmp_path / "once"
     path.touch()
     return path
-
-
-@pytest.fixture
-def register(monkeypatch: pytest.MonkeyPatch) -> Register:
-    def fill(**devices: Device) -> None:
-        class Point:
-            def __init__(self, device: Device) -> None:
-                self.load = lambda: device
-
-        monkeypatch.setattr(plugins, "registered", lambda group: {name: Point(it) for name, it in devices.items()})
-
-    return fill
 
 
 def values(result: edgekit.Result) -> list[float]:

@@ -25,7 +25,6 @@ from edgekit_converters.cli import convert_command  # noqa: E402
 
 pytestmark = [pytest.mark.convert, pytest.mark.usefixtures("in_process", "no_adapter", "any_speed")]
 L = keras.layers
-SOFTWARE_DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
 
 @pytest.fixture
@@ -198,12 +197,7 @@ def test_full_mapping_cannot_be_promised_without_an_answer(tmp_path: Path) -> No
     assert not (tmp_path / "x.tflite").exists()
 
 
-def test_full_mapping_names_the_layer_that_the_gpu_computes_wrong(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not SOFTWARE_DRIVER.exists():
-        pytest.skip(f"needs the software Vulkan device of Debian's chromium package ({SOFTWARE_DRIVER})")
-    monkeypatch.setenv("VK_DRIVER_FILES", str(SOFTWARE_DRIVER))
+def test_full_mapping_names_the_layer_that_the_gpu_computes_wrong(tmp_path: Path, software_gpu: None) -> None:
     shortcut = L.Conv2D(16, 1, strides=2, name="shortcut")
     model = keras.Sequential([keras.Input((8, 8, 16)), shortcut, L.Flatten(), L.Dense(4)])
     data = np.random.default_rng(0).normal(size=(20, 8, 8, 16)).astype(np.float32)

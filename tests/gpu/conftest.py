@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the GPU: a Vulkan device in software, and the processes that use it."""
+"""Fixtures for the tests of the GPU: no device, and the processes that use one."""
 
 from __future__ import annotations
 
@@ -6,30 +6,12 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
-from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-SOFTWARE_DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
-
-
-@pytest.fixture
-def vulkan() -> None:
-    """There is a Vulkan loader."""
-    if find_library("vulkan") is None:
-        pytest.skip("needs the Vulkan loader: apt install libvulkan1")
-
-
-@pytest.fixture
-def software_gpu(vulkan: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one Vulkan adapter is SwiftShader, which computes on the processor."""
-    if not SOFTWARE_DRIVER.exists():
-        pytest.skip(f"needs the software Vulkan device of Debian's chromium package ({SOFTWARE_DRIVER})")
-    monkeypatch.setenv("VK_DRIVER_FILES", str(SOFTWARE_DRIVER))
 
 
 @pytest.fixture
